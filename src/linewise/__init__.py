@@ -1,0 +1,1 @@
+"""Linewise reads images the way you read a page."""

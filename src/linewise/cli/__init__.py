@@ -1,0 +1,1 @@
+"""Layer 10: parse, call, print. One file per verb."""

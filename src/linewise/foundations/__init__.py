@@ -1,0 +1,1 @@
+"""Layer 0: what every other layer stands on. No torch here."""

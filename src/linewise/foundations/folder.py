@@ -1,0 +1,158 @@
+"""A study's folder: where each thing lies, and reading it back. No torch.
+
+STUDY/study.json                     the specification
+STUDY/openings.jsonl                 each opening of the sealed test set
+STUDY/gallery.npz                    test images that some run got wrong, and a few that none did
+STUDY/runs/<label>-<seed>/           run.json · epochs.csv · predictions.npz · model.safetensors · model.json
+STUDY/report/                        index.html · figures/ · results.csv · results.json
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from linewise.foundations.errors import DataError
+from linewise.foundations.records import Epoch, Opening, RunRecord, StudySpec
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A run's answers on one split.
+
+    Attributes:
+        probabilities_NK: float32, rows sum to 1.
+        predicted_N: int64, the class with the largest probability (computed in float32 before storage).
+        labels_N: int64, the true classes.
+    """
+
+    probabilities_NK: np.ndarray
+    predicted_N: np.ndarray
+    labels_N: np.ndarray
+
+    @property
+    def correct_N(self) -> np.ndarray:
+        """bool, whether each answer is right."""
+        return self.predicted_N == self.labels_N
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Images for pictures in reports.
+
+    Attributes:
+        indices_G: int64, positions in the test set.
+        images_GHWC: uint8, at most 64 pixels a side.
+    """
+
+    indices_G: np.ndarray
+    images_GHWC: np.ndarray
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run's folder, read lazily."""
+
+    path: Path
+    record: RunRecord
+
+    @property
+    def label(self) -> str:
+        return self.record.model.label
+
+    @property
+    def seed(self) -> int:
+        return self.record.seed
+
+    def epochs(self) -> list[Epoch]:
+        """The epoch table; epochs a diverged run did not reach are missing."""
+        path = self.path / "epochs.csv"
+        if not path.exists():
+            return []
+        with path.open(newline="", encoding="utf-8") as file:
+            return [Epoch.model_validate(row) for row in csv.DictReader(file)]
+
+    def predictions(self, split: str) -> Predictions | None:
+        """Answers on `validation` or `test`; None where the run has none (diverged, test still sealed)."""
+        path = self.path / "predictions.npz"
+        if not path.exists():
+            return None
+        with np.load(path, allow_pickle=False) as arrays:
+            if f"{split}_predicted" not in arrays:
+                return None
+            return Predictions(
+                probabilities_NK=arrays[f"{split}_probabilities"].astype(np.float32),
+                predicted_N=arrays[f"{split}_predicted"].astype(np.int64),
+                labels_N=arrays[f"{split}_labels"].astype(np.int64),
+            )
+
+
+class StudyFolder:
+    """A study on disk.
+
+    Raises:
+        DataError: (from `open`) the folder holds no study.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def open(cls, path: Path) -> StudyFolder:
+        """The study in an existing folder."""
+        folder = cls(path)
+        if not folder.spec_path.is_file():
+            raise DataError(
+                "no study here (no study.json)",
+                where=str(path),
+                expected="a folder that `linewise compare --out` wrote",
+            )
+        return folder
+
+    @property
+    def spec_path(self) -> Path:
+        return self.path / "study.json"
+
+    @property
+    def openings_path(self) -> Path:
+        return self.path / "openings.jsonl"
+
+    @property
+    def gallery_path(self) -> Path:
+        return self.path / "gallery.npz"
+
+    @property
+    def report_path(self) -> Path:
+        return self.path / "report"
+
+    def run_path(self, label: str, seed: int) -> Path:
+        return self.path / "runs" / f"{label}-{seed}"
+
+    def spec(self) -> StudySpec:
+        return StudySpec.load(self.spec_path)
+
+    def runs(self) -> list[Run]:
+        """All runs of the specification that are on disk, in its order: by model, then by seed."""
+        spec = self.spec()
+        found = []
+        for model in spec.models:
+            for seed in spec.seeds:
+                path = self.run_path(model.label, seed)
+                if (path / "run.json").is_file():
+                    found.append(Run(path, RunRecord.load(path / "run.json")))
+        return found
+
+    def openings(self) -> list[Opening]:
+        if not self.openings_path.exists():
+            return []
+        lines = self.openings_path.read_text(encoding="utf-8").splitlines()
+        return [Opening.model_validate_json(line) for line in lines if line.strip()]
+
+    def gallery(self) -> Gallery | None:
+        if not self.gallery_path.exists():
+            return None
+        with np.load(self.gallery_path, allow_pickle=False) as arrays:
+            return Gallery(arrays["indices"].astype(np.int64), arrays["images"])

@@ -1,0 +1,232 @@
+"""What is written down: the study's specification and its runs, as plain data.
+
+Each class is one JSON object on disk. Unknown fields and values out of range are refused when a record is read.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from linewise.foundations.atomic import write_text
+from linewise.foundations.errors import DataError, LinewiseError
+
+SCHEMA_VERSION = 1
+
+Family = Literal["recurrent", "convolutional", "control"]
+Status = Literal["finished", "diverged", "failed"]
+Match = Literal["params", "macs", "none"]
+
+
+class Record(BaseModel):
+    """Base of all records: frozen, no unknown fields, no NaN."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
+
+    def save(self, path: Path) -> None:
+        """Write as JSON, whole or not at all."""
+        write_text(path, self.model_dump_json(indent=1) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read from JSON.
+
+        Raises:
+            DataError: the file is missing, no JSON, of a newer schema, or a field is wrong (named).
+        """
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"cannot be read ({error})", where=str(path)) from None
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise describe(error, where=str(path), kind=DataError) from None
+
+
+def describe(error: ValidationError, *, where: str, kind: type[LinewiseError]) -> LinewiseError:
+    """A pydantic error as one of ours: the first wrong field, what was found, what was expected."""
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"])
+    found = repr(first.get("input"))
+    found = found if len(found) <= 60 else found[:57] + "..."
+    return kind(f"{field} = {found}" if field else f"not valid: {found}", where=where, expected=first["msg"])
+
+
+class Cost(Record):
+    """What a network costs for one image.
+
+    Attributes:
+        parameters: trained numbers.
+        macs: multiply-accumulates of one forward pass (1 MAC = 2 FLOP); element-wise work is not in it.
+        activation_bytes: bytes kept for the backward pass, float32.
+        sequential_depth: longest chain of matrix products and convolutions that wait for one another.
+    """
+
+    parameters: int = Field(ge=0)
+    macs: int = Field(ge=0)
+    activation_bytes: int = Field(ge=0)
+    sequential_depth: int = Field(ge=0)
+
+
+class ModelSpec(Record):
+    """One network of a study: its label there, its registered name, its sizes and its cost.
+
+    Attributes:
+        label: unique in the study and safe as a file name, such as `lstm` or `lstm@columns`.
+        sizes: keyword arguments of `create_model`, the solved width included.
+        miss: how far the matched cost is from the budget, as a fraction; None where nothing was matched.
+        note: why the width could not be matched, else empty.
+    """
+
+    label: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@+=,-]*$", max_length=120)
+    name: str
+    family: Family
+    sizes: dict[str, Any] = {}
+    cost: Cost
+    miss: float | None = None
+    note: str = ""
+
+
+class Recipe(Record):
+    """How every network of a study is trained: AdamW, one-cycle learning rate, gradient clipping.
+
+    Attributes:
+        epochs: passes over the training images.
+        batch_size: images per step.
+        lr: peak learning rate of the one-cycle schedule.
+        weight_decay: decoupled weight decay on weights, not on biases and norms.
+        clip: largest norm of the gradient; 0 turns clipping off.
+        label_smoothing: share of the target spread over all classes.
+        augment: augmentations by name and strength, such as {"shift": 2}.
+    """
+
+    epochs: int = Field(5, ge=1, le=100_000)
+    batch_size: int = Field(128, ge=1)
+    lr: float = Field(5e-3, gt=0, le=10)
+    weight_decay: float = Field(0.01, ge=0, le=10)
+    clip: float = Field(1.0, ge=0)
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    augment: dict[str, float] = {}
+
+
+class DataRecord(Record):
+    """The images of a study.
+
+    Attributes:
+        name: how the data were asked for, such as `mnist` or a folder's name.
+        fingerprint: SHA-256 over all images and labels of all splits.
+        shape: height, width, channels as the networks see them.
+        counts: images per split (`train`, `validation`, `test`) and class.
+        preprocessing: the object that turns any image into what the networks see.
+        options: what `linewise` was asked for: size, fit, number of images, split seed.
+        check: the result of `linewise data check`.
+    """
+
+    name: str
+    fingerprint: str
+    class_names: list[str]
+    shape: tuple[int, int, int]
+    counts: dict[str, dict[str, int]]
+    preprocessing: dict[str, Any]
+    options: dict[str, Any] = {}
+    check: dict[str, Any] = {}
+
+
+class StudySpec(Record):
+    """What a study does; `STUDY/study.json`."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    linewise_version: str
+    created: str
+    command: str
+    data: DataRecord
+    models: list[ModelSpec]
+    recipe: Recipe
+    seeds: list[int]
+    match: Match
+    budget: int | None
+    threads: int = Field(ge=1)
+
+
+class Environment(Record):
+    """Where a run ran."""
+
+    linewise: str
+    python: str
+    torch: str
+    numpy: str
+    system: str
+    processor: str
+    cores: int
+    threads: int
+    device: str = "cpu"
+    guarantee: str = ""
+
+
+class Epoch(Record):
+    """One line of `epochs.csv`. Training figures are running means over the epoch's steps.
+
+    `train_s` counts training only, without evaluation.
+    """
+
+    epoch: int
+    step: int
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    train_s: float
+
+
+class Latency(Record):
+    """Time of one forward pass at a batch size: median and quartiles over `repeats`, after warm-up."""
+
+    batch_size: int
+    median_ms: float
+    low_ms: float
+    high_ms: float
+    repeats: int
+
+
+class Times(Record):
+    """Durations of a run. `images_per_s` is the training rate over all epochs, evaluation left out."""
+
+    train_s: float
+    images_per_s: float
+    latency: list[Latency] = []
+
+
+class RunRecord(Record):
+    """One trained network; `STUDY/runs/<label>-<seed>/run.json`.
+
+    Accuracies are fractions of 1. `train_accuracy` is measured in evaluation mode after the last epoch.
+    A diverged or failed run keeps its place, with `reason`.
+    """
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    model: ModelSpec
+    seed: int
+    status: Status
+    reason: str = ""
+    recipe: Recipe
+    data_name: str
+    data_fingerprint: str
+    num_train: int
+    environment: Environment
+    started: str
+    times: Times | None = None
+    train_accuracy: float | None = None
+    validation_accuracy: float | None = None
+    test_accuracy: float | None = None
+
+
+class Opening(Record):
+    """One opening of the sealed test set; a line of `STUDY/openings.jsonl`."""
+
+    time: str
+    reason: str
+    runs: list[str]
+    command: str = ""

@@ -1,0 +1,1 @@
+"""Layer 8: what a person looks at. No torch here."""

@@ -1,0 +1,1 @@
+"""Layer 5: one loop, its recipe and its records."""

@@ -1,0 +1,55 @@
+"""What every test stands on: real data found through LINEWISE_DATA, a cache of its own, no network."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from pytest_socket import disable_socket, socket_allow_hosts
+
+LEFT_OUT: dict[str, str] = {
+    "mnist": "MNIST tests left out: no mnist/ folder in LINEWISE_DATA",
+    "cifar10": "CIFAR-10 tests left out: no cifar10-images.tar.xz in LINEWISE_DATA",
+}
+
+
+def data_root() -> Path | None:
+    """The folder with real data, where the environment names one that exists."""
+    chosen = os.environ.get("LINEWISE_DATA")
+    return Path(chosen) if chosen and Path(chosen).is_dir() else None
+
+
+def has(name: str) -> bool:
+    root = data_root()
+    wanted = {"mnist": "mnist", "cifar10": "cifar10-images.tar.xz"}[name]
+    return root is not None and (root / wanted).exists()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for name, reason in LEFT_OUT.items():
+            if item.get_closest_marker(name) and not has(name):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(autouse=True)
+def no_network() -> None:
+    """Sockets reach this machine only; any other address raises."""
+    disable_socket(allow_unix_socket=True)
+    socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Each test decodes into a cache of its own."""
+    cache = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("LINEWISE_CACHE", str(cache))
+    return cache
+
+
+@pytest.fixture
+def mnist_dir() -> Path:
+    root = data_root()
+    assert root is not None
+    return root / "mnist"
