@@ -58,9 +58,7 @@ def unknown_name(kind: str, name: str, choices: Iterable[str], *, where: str = "
     known = sorted(choices)
     near = get_close_matches(name, known, n=3, cutoff=0.5)
     mend = f"did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
-    return ConfigError(
-        f"unknown {kind} {name!r}", where=where, expected=f"one of {', '.join(known)}", mend=mend
-    )
+    return ConfigError(f"unknown {kind} {name!r}", where=where, expected=f"one of {', '.join(known)}", mend=mend)
 
 
 def missing_extra(package: str, extra: str, purpose: str) -> ConfigError:

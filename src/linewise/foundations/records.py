@@ -1,6 +1,7 @@
 """What is written down: the study's specification and its runs, as plain data.
 
-Each class is one JSON object on disk. Unknown fields and values out of range are refused when a record is read.
+Each class is one JSON object on disk.
+Unknown fields and values out of range are refused when a record is read.
 """
 
 from __future__ import annotations
