@@ -1,1 +1,54 @@
-"""Linewise reads images the way you read a page."""
+"""Linewise reads images the way you read a page.
+
+It trains recurrent and convolutional networks on your images at matched cost and says which serves you better.
+Everything is loaded when it is first used, so that `import linewise` is quick.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from linewise.api import Study, compare
+    from linewise.foundations.errors import ConfigError, DataError, LinewiseError
+    from linewise.models import cost, create_model, list_models
+    from linewise.models.saved import load_model
+
+_WHERE = {
+    "ConfigError": "linewise.foundations.errors",
+    "DataError": "linewise.foundations.errors",
+    "LinewiseError": "linewise.foundations.errors",
+    "Study": "linewise.api",
+    "compare": "linewise.api",
+    "cost": "linewise.models",
+    "create_model": "linewise.models",
+    "list_models": "linewise.models",
+    "load_model": "linewise.models.saved",
+}
+
+__all__ = [
+    "ConfigError",
+    "DataError",
+    "LinewiseError",
+    "Study",
+    "__version__",
+    "compare",
+    "cost",
+    "create_model",
+    "list_models",
+    "load_model",
+]
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name == "__version__":
+        return import_module("linewise.foundations.version").version()
+    if name in _WHERE:
+        return getattr(import_module(_WHERE[name]), name)
+    raise AttributeError(f"module 'linewise' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from linewise.foundations.atomic import write_text
+from linewise.foundations.defaults import CLIP, EPOCHS, LABEL_SMOOTHING, LR, WEIGHT_DECAY
 from linewise.foundations.errors import DataError, LinewiseError
 
 SCHEMA_VERSION = 1
@@ -91,12 +92,11 @@ class ModelSpec(Record):
     note: str = ""
 
 
-class Recipe(Record):
-    """How every network of a study is trained: AdamW, one-cycle learning rate, gradient clipping.
+class TrainingDials(Record):
+    """What a person chooses about training.
 
     Attributes:
         epochs: passes over the training images.
-        batch_size: images per step.
         lr: peak learning rate of the one-cycle schedule.
         weight_decay: decoupled weight decay on weights, not on biases and norms.
         clip: largest norm of the gradient; 0 turns clipping off.
@@ -104,13 +104,22 @@ class Recipe(Record):
         augment: augmentations by name and strength, such as {"shift": 2}.
     """
 
-    epochs: int = Field(5, ge=1, le=100_000)
-    batch_size: int = Field(128, ge=1)
-    lr: float = Field(5e-3, gt=0, le=10)
-    weight_decay: float = Field(0.01, ge=0, le=10)
-    clip: float = Field(1.0, ge=0)
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    epochs: int = Field(EPOCHS, ge=1, le=100_000)
+    lr: float = Field(LR, gt=0, le=10)
+    weight_decay: float = Field(WEIGHT_DECAY, ge=0, le=10)
+    clip: float = Field(CLIP, ge=0)
+    label_smoothing: float = Field(LABEL_SMOOTHING, ge=0, lt=1)
     augment: dict[str, float] = {}
+
+
+class Recipe(TrainingDials):
+    """How every network of a study is trained: AdamW, one-cycle learning rate, gradient clipping.
+
+    Attributes:
+        batch_size: images per step.
+    """
+
+    batch_size: int = Field(128, ge=1)
 
 
 class DataRecord(Record):

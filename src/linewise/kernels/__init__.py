@@ -1,1 +1,5 @@
 """Layer 3: recurrences computed."""
+
+from linewise.kernels.layers import GATES, recurrent_layer
+
+__all__ = ["GATES", "recurrent_layer"]

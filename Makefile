@@ -1,0 +1,54 @@
+# make study   sets up and runs the main job on the embedded digits; prints where the report is
+# make test    sets up and runs every check that CI runs
+# make help    the other targets
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help study test lint format bench results clean
+
+help:
+	@echo "make study    set up, compare recurrent and convolutional networks on 1,797 real digits, write the report"
+	@echo "make test     set up, then lint, types, layers and tests, as CI does"
+	@echo "make format   let ruff format the code"
+	@echo "make bench    paired benchmarks (minutes)"
+	@echo "make results  the MNIST study shown in the README (needs LINEWISE_DATA; tens of minutes)"
+	@echo "make clean    remove the virtual environment and caches"
+
+$(STAMP): pyproject.toml constraints.txt
+	@echo "== setting up $(VENV) (once; torch is large, this takes minutes)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $(STAMP)
+
+study: $(STAMP)
+	@echo "== linewise compare digits"
+	@$(BIN)/linewise compare digits --out studies/digits
+
+lint: $(STAMP)
+	@echo "== ruff"
+	@$(BIN)/ruff format --check --quiet . || { echo "run 'make format'"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@echo "== pyright"
+	@$(BIN)/pyright --warnings
+	@echo "== import-linter"
+	@$(BIN)/lint-imports
+
+test: lint
+	@echo "== pytest (warnings are errors; sockets reach this machine only)"
+	@$(BIN)/pytest --quiet --numprocesses 2
+
+format: $(STAMP)
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --quiet --fix .
+
+bench: $(STAMP)
+	@$(BIN)/python benchmarks/trainer_overhead.py
+
+results: $(STAMP)
+	@bash docs/results/mnist/make.sh $(BIN)
+
+clean:
+	@rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,45 @@
+"""The command line: one verb per file, loaded when it is used."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from linewise.cli import compare, data, evaluate, models, predict, report, train
+
+app = typer.Typer(
+    name="linewise",
+    help="Reads images the way you read a page, and shows whether a recurrent or a convolutional network serves "
+    "your images better.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from linewise.foundations.version import version
+
+        typer.echo(f"linewise {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("compare")(compare.compare)
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
+app.command("models")(models.models)
+app.command("report")(report.report)
+app.add_typer(data.app, name="data", help="Check and fetch images.")

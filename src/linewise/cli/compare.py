@@ -1,0 +1,118 @@
+"""`linewise compare`: the main job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from linewise.cli import options as o
+from linewise.cli.options import RUNNING_PANEL
+from linewise.foundations import defaults
+
+
+def compare(
+    context: typer.Context,
+    data: o.Data = "digits",
+    models: Annotated[
+        str, typer.Option(help="Networks, NAME[@READING][:SIZE=VALUE…], separated by commas.")
+    ] = ",".join(defaults.MODELS),
+    match: Annotated[str, typer.Option(help="What is made equal: params, macs or none.")] = "params",
+    budget: Annotated[
+        str | None, typer.Option(help="How much of it, such as 80k. Default: 80k, 20k under 16×16 pixels.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Runs per network.")] = defaults.SEEDS,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="The study's folder; one that is there is gone on with. Default: a new one in studies/."
+        ),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the newest study of these data.")] = False,
+    config: Annotated[
+        Path | None, typer.Option(help="A TOML file with these options; what is typed here goes before it.")
+    ] = None,
+    epochs: o.Epochs = defaults.EPOCHS,
+    batch_size: o.BatchSize = None,
+    lr: o.LearningRate = defaults.LR,
+    weight_decay: o.WeightDecay = defaults.WEIGHT_DECAY,
+    clip: o.Clip = defaults.CLIP,
+    label_smoothing: o.LabelSmoothing = defaults.LABEL_SMOOTHING,
+    augment: o.Augment = "",
+    images: o.Images = None,
+    validation: o.Validation = None,
+    test: o.Test = None,
+    split_seed: o.SplitSeed = 0,
+    allow_leaks: o.AllowLeaks = False,
+    size: o.Size = None,
+    fit: o.Fit = "letterbox",
+    channels: o.Channels = "auto",
+    skip_unreadable: o.SkipUnreadable = False,
+    data_dir: o.DataDir = None,
+    jobs: Annotated[
+        str, typer.Option(help="Runs side by side; auto: as many as cores.", rich_help_panel=RUNNING_PANEL)
+    ] = "auto",
+    threads: o.Threads = 1,
+    report: Annotated[
+        bool, typer.Option("--report/--no-report", help="Make the report.", rich_help_panel=RUNNING_PANEL)
+    ] = True,
+) -> None:
+    """Train networks at matched cost over several seeds, and report which serves these images better."""
+    from linewise.cli.configuration import merge
+
+    dials = merge({k: v for k, v in locals().items() if k not in ("context", "merge")}, config, context)
+    _compare(dials)
+
+
+def _compare(d: dict[str, Any]) -> None:
+    from linewise import api
+    from linewise.cli.display import Display
+    from linewise.cli.tables import print_study
+    from linewise.foundations.amounts import parse_amount
+    from linewise.foundations.errors import ConfigError
+
+    out: Path | None = Path(d["out"]) if d["out"] else None
+    if d["resume"] and out is None:
+        out = api.latest_folder(Path(d["data"]).name)
+        if out is None:
+            raise ConfigError(
+                f"no study of {d['data']} under {api.STUDIES}/ to go on with",
+                where="--resume",
+                mend="name its folder with --out, or leave --resume out",
+            )
+    with Display() as display:
+        study = api.compare(
+            d["data"],
+            out=out,
+            jobs=_parse_jobs(d["jobs"]),
+            data_dir=d["data_dir"],
+            image_options=o.image_options(d["size"], d["fit"], d["channels"], d["skip_unreadable"]),
+            split_options={
+                "images": d["images"],
+                "validation": o.parse_share(d["validation"], "--validation"),
+                "test": o.parse_share(d["test"], "--test"),
+                "split_seed": d["split_seed"],
+                "allow_leaks": d["allow_leaks"],
+            },
+            report=d["report"],
+            command=o.typed_command(),
+            events=display.events,
+            models=[text.strip() for text in d["models"].split(",") if text.strip()],
+            match=d["match"],
+            budget=parse_amount(d["budget"], "--budget") if d["budget"] else None,
+            augment=o.parse_augment(d["augment"]),
+            **{k: d[k] for k in ("seeds", "epochs", "batch_size", "lr", "weight_decay", "clip")},
+            **{k: d[k] for k in ("label_smoothing", "threads")},
+        )
+    print_study(study, with_report=d["report"])
+
+
+def _parse_jobs(text: str) -> int | None:
+    from linewise.foundations.errors import ConfigError
+
+    if text == "auto":
+        return None
+    if not text.isdecimal():
+        raise ConfigError(f"{text!r}", where="--jobs", expected="auto or a number; 0 trains in this process")
+    return int(text)

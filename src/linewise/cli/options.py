@@ -1,0 +1,119 @@
+"""Options that several verbs share, and their parsing."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from linewise.foundations.errors import ConfigError
+
+IMAGES_PANEL, TRAINING_PANEL, RUNNING_PANEL = "Images", "Training", "Running"
+
+Data = Annotated[
+    str,
+    typer.Argument(
+        help="A name (digits, mnist, …), an IDX folder, a CSV or npz file, or a folder of class folders."
+    ),
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="Where named data sets lie.", envvar="LINEWISE_DATA", rich_help_panel=IMAGES_PANEL),
+]
+Size = Annotated[
+    str | None,
+    typer.Option(help="Pixels: 28 or HEIGHTxWIDTH. Default: the images' own.", rich_help_panel=IMAGES_PANEL),
+]
+Fit = Annotated[str, typer.Option(help="letterbox, crop or stretch to --size.", rich_help_panel=IMAGES_PANEL)]
+Channels = Annotated[str, typer.Option(help="auto, grey or colour.", rich_help_panel=IMAGES_PANEL)]
+Images = Annotated[
+    int | None, typer.Option(help="How many images to train on (balanced).", rich_help_panel=IMAGES_PANEL)
+]
+Validation = Annotated[
+    str | None, typer.Option(help="Images for validation: a number or a fraction.", rich_help_panel=IMAGES_PANEL)
+]
+Test = Annotated[
+    str | None,
+    typer.Option(help="Images for the test, where the data have no test split.", rich_help_panel=IMAGES_PANEL),
+]
+SplitSeed = Annotated[int, typer.Option(help="Decides the splits.", rich_help_panel=IMAGES_PANEL)]
+AllowLeaks = Annotated[
+    bool, typer.Option(help="Go on although the same image is in two splits.", rich_help_panel=IMAGES_PANEL)
+]
+SkipUnreadable = Annotated[
+    bool, typer.Option(help="Leave out images that cannot be read.", rich_help_panel=IMAGES_PANEL)
+]
+
+Epochs = Annotated[int, typer.Option(help="Passes over the training images.", rich_help_panel=TRAINING_PANEL)]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        help="Images per step. Default: 16 to 128, by the number of images.", rich_help_panel=TRAINING_PANEL
+    ),
+]
+LearningRate = Annotated[float, typer.Option("--lr", help="Peak learning rate.", rich_help_panel=TRAINING_PANEL)]
+WeightDecay = Annotated[float, typer.Option(help="Of AdamW.", rich_help_panel=TRAINING_PANEL)]
+Clip = Annotated[float, typer.Option(help="Largest gradient norm; 0: none.", rich_help_panel=TRAINING_PANEL)]
+LabelSmoothing = Annotated[float, typer.Option(help="From 0 to below 1.", rich_help_panel=TRAINING_PANEL)]
+Augment = Annotated[
+    str,
+    typer.Option(help="Such as shift=2,rotate=10,scale=0.1,flip=0.5,erase=0.3.", rich_help_panel=TRAINING_PANEL),
+]
+Threads = Annotated[int, typer.Option(help="Processor threads per run.", rich_help_panel=RUNNING_PANEL)]
+
+
+def parse_augment(text: str) -> dict[str, float]:
+    """`shift=2,rotate=10` as a dictionary.
+
+    Raises:
+        ConfigError: a part that is not NAME=NUMBER.
+    """
+    strengths: dict[str, float] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, value = part.partition("=")
+        try:
+            strengths[name] = float(value)
+        except ValueError:
+            raise ConfigError(f"{part!r}", where="--augment", expected="NAME=STRENGTH, such as shift=2") from None
+    return strengths
+
+
+def parse_share(text: str | None, option: str) -> int | float | None:
+    """A number of images or a fraction of them.
+
+    Raises:
+        ConfigError: neither.
+    """
+    if text is None:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 < share < 1:
+        raise ConfigError(f"{text!r}", where=option, expected="a number of images, or a fraction between 0 and 1")
+    return share
+
+
+def image_options(size: str | None, fit: str, channels: str, skip_unreadable: bool = False) -> dict[str, Any]:
+    """Keyword arguments of `ImageOptions`."""
+    from linewise.images.options import parse_size
+
+    return {
+        "size": parse_size(size) if size else None,
+        "fit": fit,
+        "channels": channels,
+        "skip_unreadable": skip_unreadable,
+    }
+
+
+def typed_command() -> str:
+    """What the user typed, to be noted in the study."""
+    return shlex.join(["linewise", *sys.argv[1:]])

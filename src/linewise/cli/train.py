@@ -1,0 +1,87 @@
+"""`linewise train`: one network, without opening the test set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from linewise.cli import options as o
+from linewise.foundations import defaults
+
+
+def train(
+    data: o.Data = "digits",
+    model: Annotated[str, typer.Option(help="NAME[@READING][:SIZE=VALUE…]; see `linewise models`.")] = "lstm",
+    budget: Annotated[
+        str | None, typer.Option(help="Solve the width to this many parameters (or MACs), such as 80k.")
+    ] = None,
+    match: Annotated[str, typer.Option(help="What --budget counts: params or macs.")] = "params",
+    seed: Annotated[int, typer.Option(help="Decides weights, order and augmentation.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="The run's folder. Default: runs/DATA-MODEL-SEED.")] = None,
+    epochs: o.Epochs = defaults.EPOCHS,
+    batch_size: o.BatchSize = None,
+    lr: o.LearningRate = defaults.LR,
+    weight_decay: o.WeightDecay = defaults.WEIGHT_DECAY,
+    clip: o.Clip = defaults.CLIP,
+    label_smoothing: o.LabelSmoothing = defaults.LABEL_SMOOTHING,
+    augment: o.Augment = "",
+    images: o.Images = None,
+    validation: o.Validation = None,
+    test: o.Test = None,
+    split_seed: o.SplitSeed = 0,
+    allow_leaks: o.AllowLeaks = False,
+    size: o.Size = None,
+    fit: o.Fit = "letterbox",
+    channels: o.Channels = "auto",
+    skip_unreadable: o.SkipUnreadable = False,
+    data_dir: o.DataDir = None,
+    threads: o.Threads = 1,
+) -> None:
+    """Train one network and save it; the test set stays sealed."""
+    from linewise.cli.display import Display
+    from linewise.cli.tables import echo
+    from linewise.foundations.amounts import parse_amount
+    from linewise.images import ImageOptions, SplitOptions, load
+    from linewise.study.config import make_config
+    from linewise.study.single import train_one
+
+    config = make_config(
+        models=[model],
+        match=match if budget else "none",
+        budget=parse_amount(budget, "--budget") if budget else None,
+        seeds=1,
+        epochs=epochs,
+        batch_size=batch_size,
+        lr=lr,
+        weight_decay=weight_decay,
+        clip=clip,
+        label_smoothing=label_smoothing,
+        augment=o.parse_augment(augment),
+        threads=threads,
+    )
+    image_set = load(
+        data,
+        images=ImageOptions(**o.image_options(size, fit, channels, skip_unreadable)),
+        splits=SplitOptions(
+            images=images,
+            validation=o.parse_share(validation, "--validation"),
+            test=o.parse_share(test, "--test"),
+            split_seed=split_seed,
+            allow_leaks=allow_leaks,
+        ),
+        data_dir=data_dir,
+        progress=True,
+    )
+    with Display() as display:
+        run = train_one(image_set, config, seed, out, command=o.typed_command(), events=display.events)
+    record = run.record
+    if record.status == "diverged":
+        echo(f"diverged: {record.reason}; the record is in {run.path}")
+        raise typer.Exit(1)
+    echo(
+        f"{record.model.label}: {record.model.cost.parameters:,} parameters, train {record.train_accuracy:.2%}, "
+        f"validation {record.validation_accuracy:.2%} (n = {sum(image_set.record.counts['validation'].values()):,})"
+    )
+    echo(f"saved in {run.path}")

@@ -1,0 +1,172 @@
+"""What a network costs for one image, right for recurrent layers too.
+
+Common counters report 0 for an LSTM. Here every layer with weights has a closed form, the whole is held against
+torch's own counter on the meta device (where it sees recurrent layers), and a layer without a closed form is an
+error, never a silent zero.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from linewise.foundations.records import Cost
+from linewise.kernels import GATES
+from linewise.models.create import count_parameters, create_on_meta
+from linewise.models.network import Network, NetworkConfig
+from linewise.models.recurrent import SideBySide
+
+Rule = Callable[[Any, Tensor, Tensor], tuple[int, int]]
+
+
+def _linear(layer: nn.Linear, x: Tensor, y: Tensor) -> tuple[int, int]:
+    return y.numel() * layer.in_features, 1
+
+
+def _conv2d(layer: nn.Conv2d, x: Tensor, y: Tensor) -> tuple[int, int]:
+    return y.numel() * math.prod(layer.kernel_size) * layer.in_channels // layer.groups, 1
+
+
+def _recurrent(layer: nn.RNNBase, x_BTD: Tensor, y_BTF: Tensor) -> tuple[int, int]:
+    """R·G·B·T·U·(D + U) multiply-accumulates in T dependent steps, per layer."""
+    gates, directions = GATES[layer.mode.split("_")[0].lower()], 2 if layer.bidirectional else 1
+    batch, steps, inputs = x_BTD.shape
+    macs = directions * gates * batch * steps * layer.hidden_size * (inputs + layer.hidden_size)
+    return macs, steps
+
+
+RULES: dict[type[nn.Module], Rule] = {
+    nn.Linear: _linear,
+    nn.Conv2d: _conv2d,
+    nn.RNN: _recurrent,
+    nn.LSTM: _recurrent,
+    nn.GRU: _recurrent,
+}
+ELEMENTWISE: tuple[type[nn.Module], ...] = (nn.BatchNorm2d, nn.LayerNorm)
+"""Layers with weights but without matrix products: no MACs, no step that waits."""
+
+
+def parameters_of(config: NetworkConfig) -> int:
+    """Parameters of a network that need not exist yet."""
+    return count_parameters(create_on_meta(config))
+
+
+def macs_of(config: NetworkConfig) -> int:
+    """Multiply-accumulates for one image by the closed forms alone, recurrent layers not stepped through.
+
+    Much faster than `cost_of` on long sequences; meant for the width solver.
+    """
+    ghost = create_on_meta(config)
+    for layer in ghost.modules():
+        if isinstance(layer, nn.RNNBase):
+            layer.forward = _unstepped(layer)
+    counted = _Counted()
+    with counted.watch(ghost), torch.no_grad():
+        ghost.eval()(torch.zeros(1, config.in_chans, *config.img_size, device="meta"))
+    return counted.macs
+
+
+def _unstepped(layer: nn.RNNBase) -> Callable[[Tensor], tuple[Tensor, None]]:
+    directions = 2 if layer.bidirectional else 1
+    return lambda x_BTD: (x_BTD.new_empty(*x_BTD.shape[:2], directions * layer.hidden_size), None)
+
+
+def cost_of(config: NetworkConfig) -> Cost:
+    """The cost of a network that need not exist yet.
+
+    Raises:
+        TypeError: a layer has weights and no closed form here (our own mistake).
+    """
+    return cost(create_on_meta(config), config)
+
+
+def cost(network: Network, config: NetworkConfig | None = None) -> Cost:
+    """Parameters, multiply-accumulates, activation memory and sequential depth for one image.
+
+    Args:
+        network: any registered network; it is not run, a copy without numbers is.
+
+    Raises:
+        TypeError: a layer has weights and no closed form here (our own mistake).
+
+    >>> from linewise.models import create_model
+    >>> cost(create_model("lstm", num_classes=10, hidden=128)).macs   # 4·28·128·(28 + 128) + 128·10
+    2237696
+    """
+    config = config or network.config
+    ghost, batch = create_on_meta(config), 2  # two images: batch norm refuses one
+    x_BCHW = torch.zeros(batch, config.in_chans, *config.img_size, device="meta")
+    counted = _Counted()
+    counter = FlopCounterMode(display=False)
+    with counted.watch(ghost), counter, _saved_bytes(ghost) as saved:
+        ghost(x_BCHW)
+    macs = counted.macs
+    if macs * 2 != counter.get_total_flops():
+        raise TypeError(f"{config.name}: closed forms {macs}, torch counts {counter.get_total_flops() // 2} MACs")
+    return Cost(
+        parameters=count_parameters(ghost),
+        macs=macs // batch,
+        activation_bytes=saved[0] // batch,
+        sequential_depth=counted.depth(ghost),
+    )
+
+
+class _Counted:
+    """Closed forms of every layer that was called."""
+
+    def __init__(self) -> None:
+        self.calls: dict[nn.Module, tuple[int, int]] = {}
+
+    @property
+    def macs(self) -> int:
+        return sum(macs for macs, _ in self.calls.values())
+
+    @contextmanager
+    def watch(self, network: nn.Module) -> Iterator[None]:
+        leaves = [m for m in network.modules() if not any(True for _ in m.children())]
+        handles = [leaf.register_forward_hook(self._count) for leaf in leaves]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _count(self, layer: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:
+        rule = RULES.get(type(layer))
+        if rule is None:
+            if any(True for _ in layer.parameters(recurse=False)) and not isinstance(layer, ELEMENTWISE):
+                raise TypeError(f"no closed form for the cost of {type(layer).__name__}; add one to cost.RULES")
+            return
+        macs, depth = rule(layer, inputs[0], output[0] if isinstance(output, tuple) else output)
+        before = self.calls.get(layer, (0, 0))
+        self.calls[layer] = before[0] + macs, before[1] + depth
+
+    def depth(self, module: nn.Module) -> int:
+        """Children wait for one another, except those that stand side by side."""
+        if module in self.calls:
+            return self.calls[module][1]
+        depths = [self.depth(child) for child in module.children()]
+        return max(depths, default=0) if isinstance(module, SideBySide) else sum(depths)
+
+
+@contextmanager
+def _saved_bytes(network: nn.Module) -> Iterator[list[int]]:
+    """Bytes of the distinct storages, those of weights left out, that autograd keeps for the backward pass."""
+    seen = {p.untyped_storage()._cdata: p.untyped_storage() for p in network.parameters()}
+    total = [0]
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in seen:
+            seen[storage._cdata] = storage  # kept alive, so that no address is used twice
+            total[0] += storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        yield total

@@ -1,0 +1,118 @@
+"""What every network is: features, then a head; and how it is named, scaled and built."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+
+from linewise.foundations.errors import ConfigError, unknown_name
+from linewise.foundations.records import Family, Record
+from linewise.foundations.registry import Registry
+
+Features = Tensor | tuple[Tensor, ...]
+
+
+class NetworkConfig(Record):
+    """All it takes to build a network again."""
+
+    name: str
+    num_classes: int
+    in_chans: int
+    img_size: tuple[int, int]
+    sizes: dict[str, Any]
+
+
+class Network(nn.Module, ABC):
+    """Base of all networks; the interface follows timm's.
+
+    Images enter as float32 `x_BCHW`; logits leave as `BK`.
+
+    Attributes:
+        config: all it takes to build the network again.
+        num_features: F, numbers that enter the classifier.
+        head: the classifier.
+        answers_each_step: its features after a step depend on what was read so far only, so that `forward_head`
+            of a prefix is an answer.
+    """
+
+    config: NetworkConfig
+    num_features: int
+    head: nn.Module
+    answers_each_step: bool = False
+
+    @abstractmethod
+    def forward_features(self, x_BCHW: Tensor) -> Features:
+        """What the network has seen, before it is pooled and classified."""
+
+    @abstractmethod
+    def forward_head(self, features: Features, pre_logits: bool = False) -> Tensor:
+        """Logits `BK` from features; with `pre_logits` the vector `BF` that enters the classifier."""
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        return self.forward_head(self.forward_features(x_BCHW))
+
+    def reset_classifier(self, num_classes: int) -> None:
+        """A fresh classifier for another number of classes; everything else is kept."""
+        self.head = nn.Linear(self.num_features, num_classes)
+        self.config = self.config.model_copy(update={"num_classes": num_classes})
+
+    def observe_labels(self, labels_N: Tensor) -> None:
+        """Called once with the training labels before training, for what is learned by counting."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A registered network.
+
+    Attributes:
+        family: `recurrent`, `convolutional` or `control`.
+        build: a Network subclass (or a function that returns one); its keyword arguments beside `num_classes`,
+            `in_chans` and `img_size` are the network's sizes.
+        scale: sizes for a real-valued width, used by the width solver; None where there is no width.
+        fine: the size that the solver may move by itself, up to a tenth, to come nearer to a budget.
+        fixed: keyword arguments that belong to the name, such as the cell; not to be set by users.
+        summary: one line for tables and help.
+    """
+
+    family: Family
+    build: Callable[..., Network]
+    summary: str
+    scale: Callable[[float], dict[str, int]] | None = None
+    fine: str | None = None
+    fixed: dict[str, Any] = field(default_factory=dict)
+
+    def sizes(self) -> dict[str, Any]:
+        """Names and defaults of the sizes a user may set."""
+        taken = {"self", "num_classes", "in_chans", "img_size", *self.fixed}
+        parameters = inspect.signature(self.build).parameters.values()
+        return {p.name: p.default for p in parameters if p.name not in taken}
+
+
+NETWORKS: Registry[Entry] = Registry("model")
+
+
+def check_sizes(name: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Defaults completed by what was given.
+
+    Raises:
+        ConfigError: an unknown size, or a value of the wrong type or range.
+    """
+    known = NETWORKS[name].sizes()
+    for key, value in given.items():
+        if key not in known:
+            raise unknown_name(f"size of {name}", key, known)
+        wanted = type(known[key])
+        if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+            continue
+        if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+            raise ConfigError(f"{key} = {value!r}", where=name, expected=f"a value like {known[key]!r}")
+        if wanted is int and value < 1:
+            raise ConfigError(f"{key} = {value}", where=name, expected="a whole number of at least 1")
+        if key == "dropout" and not 0 <= value < 1:
+            raise ConfigError(f"{key} = {value}", where=name, expected="a fraction from 0 to below 1")
+    return {**known, **given}

@@ -1,0 +1,154 @@
+"""A study from beginning to end: check, plan, train what is missing, open the test set once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from linewise.foundations.folder import Run, StudyFolder
+from linewise.foundations.records import Opening, StudySpec
+from linewise.images import ImageSet, Part
+from linewise.study import heartbeat
+from linewise.study.config import CompareConfig, make_spec
+from linewise.study.examination import Examination, choose_pictures, examine, thumbnails
+from linewise.study.executors import Executor
+from linewise.study.job import Arrays, Job, run_job
+from linewise.study.lock import hold
+from linewise.study.resume import reconcile
+from linewise.study.storage import log_opening, write_failed, write_gallery
+
+
+@dataclass
+class Events:
+    """What a launcher may want to hear. Each is called in the launching process."""
+
+    planned: Callable[[StudySpec, list[str]], None] = lambda spec, missing: None
+    progress: Callable[[dict[str, heartbeat.Beat]], None] = lambda beats: None
+    ended: Callable[[str, str], None] = lambda key, failure: None
+    opened: Callable[[int], None] = lambda runs: None
+    notes: list[str] = field(default_factory=list)
+
+
+def run_study(
+    images: ImageSet,
+    config: CompareConfig,
+    path: Path,
+    executor: Executor,
+    *,
+    command: str = "",
+    events: Events | None = None,
+) -> StudyFolder:
+    """Do what is missing of a study; finished runs are kept.
+
+    Args:
+        images: loaded and checked.
+        path: the study's folder; new, or one that an earlier call of the same study left.
+        executor: where runs are computed.
+        command: what was typed, for the record.
+
+    Raises:
+        ConfigError: the folder holds something else or another study, is in use, or cannot be written.
+    """
+    events = events or Events()
+    spec = reconcile(path, make_spec(config, images.record, command))
+    with hold(path):
+        folder = StudyFolder(path)
+        spec.save(folder.spec_path)
+        with _workplace(path) as workplace:
+            _train(folder, spec, images, executor, workplace, events)
+            _test(folder, spec, images, executor, workplace, events, command)
+    return folder
+
+
+def _train(
+    folder: StudyFolder, spec: StudySpec, images: ImageSet, executor: Executor, workplace: Path, events: Events
+) -> None:
+    done = {run.path.name for run in folder.runs() if run.record.status != "failed"}
+    training, validation = share(images.train, workplace, "train"), share(images.validation, workplace, "val")
+    jobs = [
+        Job(
+            model,
+            seed,
+            spec.recipe,
+            spec.data,
+            training,
+            validation,
+            spec.threads,
+            path,
+            workplace / f"{path.name}.json",
+        )
+        for seed in spec.seeds
+        for model in spec.models
+        if (path := folder.run_path(model.label, seed)).name not in done
+    ]
+    events.planned(spec, [job.key for job in jobs])
+    beats = {job.key: job.heartbeat for job in jobs}
+
+    def end(job: Job, failure: str) -> None:
+        if failure:
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            write_failed(folder, job.record(status="failed", reason=failure, started=now))
+        events.progress({job.key: heartbeat.read(job.heartbeat)})
+        events.ended(job.key, failure)
+
+    executor.run(run_job, jobs, end, lambda: events.progress({k: heartbeat.read(p) for k, p in beats.items()}))
+
+
+def _test(
+    folder: StudyFolder,
+    spec: StudySpec,
+    images: ImageSet,
+    executor: Executor,
+    workplace: Path,
+    events: Events,
+    command: str,
+) -> None:
+    runs = [r for r in folder.runs() if r.record.status == "finished" and r.record.test_accuracy is None]
+    if not runs:
+        return
+
+    def log(reason: str) -> None:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        log_opening(folder, Opening(time=now, reason=reason, runs=[r.path.name for r in runs], command=command))
+
+    test = images.test.open(f"all runs have ended; {len(runs)} answer the test images", log)
+    events.opened(len(runs))
+    job = Examination([r.path for r in runs], spec.data, share(test, workplace, "test"), spec.threads,
+                      workplace / "test.json")  # fmt: skip
+
+    def end(job: Examination, failure: str) -> None:
+        events.ended(job.key, failure)
+
+    executor.run(examine, [job], end, lambda: events.progress({job.key: heartbeat.read(job.heartbeat)}))
+    _hang_pictures(folder, folder.runs(), test)
+
+
+def _hang_pictures(folder: StudyFolder, runs: list[Run], test: Part) -> None:
+    indices_G = choose_pictures(runs, test.labels_N)
+    write_gallery(folder, indices_G, thumbnails(test.images_NHWC, indices_G))
+
+
+def share(part: Part, workplace: Path, name: str) -> Arrays:
+    """Images where worker processes can map them."""
+    arrays = Arrays(workplace / f"{name}-images.npy", workplace / f"{name}-labels.npy")
+    np.save(arrays.images, part.images_NHWC)
+    np.save(arrays.labels, part.labels_N)
+    return arrays
+
+
+@contextmanager
+def _workplace(study: Path) -> Iterator[Path]:
+    """A folder for what only lives while a study runs; what a killed launcher left is cleared first."""
+    workplace = study / ".work"
+    shutil.rmtree(workplace, ignore_errors=True)
+    workplace.mkdir(parents=True)
+    try:
+        yield workplace
+    finally:
+        shutil.rmtree(workplace, ignore_errors=True)

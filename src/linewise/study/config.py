@@ -1,0 +1,121 @@
+"""What a person may ask of a study, and how it becomes a specification."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from linewise.foundations.defaults import MODELS, SEEDS
+from linewise.foundations.errors import ConfigError
+from linewise.foundations.records import DataRecord, Match, ModelSpec, Recipe, StudySpec, TrainingDials, describe
+from linewise.foundations.version import version
+from linewise.images.augment import check_strengths
+from linewise.models import parse_model, specify
+
+SMALL_SIDE, SMALL_BUDGET, BUDGET = 16, 20_000, 80_000
+STEPS_PER_EPOCH = 300
+
+
+class CompareConfig(TrainingDials):
+    """The dials of `linewise compare`; those of training are in `TrainingDials`.
+
+    Attributes:
+        models: networks as typed, `NAME[@READING][:SIZE=VALUE…]`.
+        match: what is made equal: `params`, `macs` or `none`.
+        budget: the amount; None chooses 80,000, or 20,000 for images of less than 16×16 pixels.
+        seeds: runs per network; the seeds are 0, 1, 2, …
+        batch_size: images per step; None chooses the power of two from 16 to 128 that leaves at least 300
+            steps per epoch.
+        threads: processor threads per run.
+    """
+
+    models: list[str] = Field(list(MODELS), min_length=1)
+    match: Match = "params"
+    budget: int | None = Field(None, ge=1)
+    seeds: int = Field(SEEDS, ge=1, le=10_000)
+    batch_size: int | None = Field(None, ge=1)
+    threads: int = Field(1, ge=1, le=1024)
+
+
+def make_config(**dials: Any) -> CompareConfig:
+    """A checked configuration.
+
+    Raises:
+        ConfigError: naming the first wrong dial.
+    """
+    try:
+        config = CompareConfig(**dials)
+    except ValidationError as error:
+        raise describe(error, where="configuration", kind=ConfigError) from None
+    check_strengths(config.augment)
+    return config
+
+
+def make_spec(config: CompareConfig, data: DataRecord, command: str) -> StudySpec:
+    """The specification of a study: widths solved, batch size and budget chosen.
+
+    Raises:
+        ConfigError: an unknown or doubled model, a budget too small, a batch larger than the data.
+    """
+    height, width, channels = data.shape
+    budget = config.budget or (SMALL_BUDGET if min(height, width) < SMALL_SIDE else BUDGET)
+    budget = None if config.match == "none" else budget
+    models: list[ModelSpec] = []
+    for text in config.models:
+        name, sizes = parse_model(text)
+        models.append(
+            specify(
+                name,
+                sizes,
+                num_classes=len(data.class_names),
+                in_chans=channels,
+                img_size=(height, width),
+                match=config.match,
+                budget=budget,
+                label=text.strip().replace(":", ","),
+            )
+        )
+    labels = [model.label for model in models]
+    doubled = sorted({label for label in labels if labels.count(label) > 1})
+    if doubled:
+        raise ConfigError(f"named twice: {', '.join(doubled)}", where="--models", expected="each network once")
+    return StudySpec(
+        linewise_version=version(),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=command,
+        data=data,
+        models=models,
+        recipe=make_recipe(config, sum(data.counts["train"].values())),
+        seeds=list(range(config.seeds)),
+        match=config.match,
+        budget=budget,
+        threads=config.threads,
+    )
+
+
+def make_recipe(config: CompareConfig, num_train: int) -> Recipe:
+    """The training recipe, batch size chosen.
+
+    Raises:
+        ConfigError: the batch size is larger than the number of training images.
+    """
+    batch_size = config.batch_size or choose_batch_size(num_train)
+    if batch_size > num_train:
+        raise ConfigError(
+            f"a batch of {batch_size:,} is larger than the {num_train:,} training images", where="--batch-size"
+        )
+    return Recipe(batch_size=batch_size, **{dial: getattr(config, dial) for dial in TrainingDials.model_fields})
+
+
+def choose_batch_size(num_train: int) -> int:
+    """The power of two from 16 to 128 that leaves at least 300 steps per epoch, as far as there are images.
+
+    >>> choose_batch_size(40_000), choose_batch_size(1_150), choose_batch_size(5)
+    (128, 16, 5)
+    """
+    size = 128
+    while size > 16 and num_train / size < STEPS_PER_EPOCH:
+        size //= 2
+    return min(size, num_train)

@@ -1,0 +1,156 @@
+"""Where runs are computed: in this process, or in worker processes that are each pinned to their threads.
+
+A small network does not use two threads well, so as many single-threaded runs go side by side as there are cores.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, final
+
+from linewise.foundations.errors import LinewiseError
+
+J = TypeVar("J")
+POLL_S = 0.1
+ATTEMPTS = 2
+
+OnEnd = Callable[[J, str], None]
+"""Called with a job and why it failed; an empty reason means that it ended well."""
+
+
+class Executor(ABC):
+    """Runs jobs and reports each end."""
+
+    @abstractmethod
+    def run(
+        self,
+        function: Callable[[J], None],
+        jobs: Sequence[J],
+        on_end: OnEnd[J],
+        on_poll: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Run `function(job)` for all jobs; `on_poll` is called several times a second meanwhile."""
+
+
+@final
+class InProcess(Executor):
+    """One job after another, here."""
+
+    def run(
+        self,
+        function: Callable[[J], None],
+        jobs: Sequence[J],
+        on_end: OnEnd[J],
+        on_poll: Callable[[], None] = lambda: None,
+    ) -> None:
+        for job in jobs:
+            try:
+                function(job)
+            except Exception as error:
+                on_end(job, reason(error))
+            else:
+                on_end(job, "")
+            on_poll()
+
+
+@final
+class WorkerProcesses(Executor):
+    """Worker processes (loky).
+
+    A worker that is killed takes its pool with it; unfinished jobs are tried once more in a new pool.
+    On an interrupt the workers are stopped at once and the interrupt goes on.
+
+    Args:
+        workers: processes side by side.
+        threads: processor threads of each.
+    """
+
+    def __init__(self, workers: int, threads: int) -> None:
+        self.workers, self.threads = workers, threads
+
+    def run(
+        self,
+        function: Callable[[J], None],
+        jobs: Sequence[J],
+        on_end: OnEnd[J],
+        on_poll: Callable[[], None] = lambda: None,
+    ) -> None:
+        waiting = list(jobs)
+        for attempt in range(1, ATTEMPTS + 1):
+            waiting = self._one_pool(function, waiting, on_end, on_poll)
+            if not waiting:
+                return
+            # Which job the dead worker had is not known: give each a pool of its own the last time.
+            if attempt == ATTEMPTS - 1:
+                break
+        for job in waiting:
+            if self._one_pool(function, [job], on_end, on_poll):
+                on_end(job, "its worker process was killed, perhaps for want of memory")
+
+    def _one_pool(
+        self, function: Callable[[J], None], jobs: Sequence[J], on_end: OnEnd[J], on_poll: Callable[[], None]
+    ) -> list[J]:
+        """Jobs that a broken pool left undone."""
+        from loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
+
+        pool = ProcessPoolExecutor(
+            max_workers=max(1, min(self.workers, len(jobs))),
+            env=_pinned(self.threads),
+            initializer=_ignore_interrupts,
+            timeout=60,
+        )
+        ended = False
+        try:
+            waiting: dict[Any, J] = {pool.submit(function, job): job for job in jobs}
+            undone: list[J] = []
+            while waiting:
+                for future in [f for f in waiting if f.done()]:
+                    job = waiting.pop(future)
+                    error = future.exception()
+                    if isinstance(error, BrokenProcessPool):
+                        undone.append(job)
+                    else:
+                        on_end(job, reason(error) if error else "")
+                on_poll()
+                time.sleep(POLL_S)
+            ended = True
+            return undone
+        finally:
+            pool.shutdown(wait=ended, kill_workers=not ended)
+
+
+def _pinned(threads: int) -> dict[str, str]:
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+    return dict.fromkeys(names, str(threads))
+
+
+def _ignore_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def reason(error: BaseException) -> str:
+    """Why a job failed, in one line for our own errors and with the place for others."""
+    if isinstance(error, LinewiseError):
+        return str(error)
+    last = traceback.extract_tb(error.__traceback__)[-1:] if error.__traceback__ else []
+    place = f" ({os.path.basename(last[0].filename)}:{last[0].lineno})" if last else ""
+    return f"{type(error).__name__}: {error}{place}"
+
+
+def make_executor(jobs: int | None, threads: int) -> Executor:
+    """The executor for `--jobs`: 0 is this process, None as many workers as the cores have threads to give."""
+    if jobs == 0:
+        return InProcess()
+    return WorkerProcesses(jobs or max(1, usable_cores() // threads), threads)
+
+
+def usable_cores() -> int:
+    """Processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

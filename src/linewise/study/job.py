@@ -1,0 +1,146 @@
+"""One run, from a seed to a folder, in whatever process it is given."""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from linewise.foundations.environment import environment
+from linewise.foundations.records import DataRecord, Epoch, ModelSpec, Recipe, RunRecord, Times
+from linewise.foundations.seeds import stream
+from linewise.foundations.version import version
+from linewise.images.batches import Batches
+from linewise.models import Network, create_model
+from linewise.models.saved import save_model
+from linewise.study.heartbeat import Heartbeat
+from linewise.study.storage import new_run_folder, write_epochs, write_predictions
+from linewise.training.evaluation import accuracy_and_loss, probabilities
+from linewise.training.loop import Outcome, train
+
+GUARANTEE = "same seed, machine and number of threads: the same bits"
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """Images on disk that worker processes map into memory."""
+
+    images: Path
+    labels: Path
+
+    def batches(self, preprocessing: dict[str, Any]) -> Batches:
+        images_NHWC = np.load(self.images, mmap_mode="r")
+        return Batches(images_NHWC, np.load(self.labels), preprocessing["mean"], preprocessing["std"])
+
+
+@dataclass(frozen=True)
+class Job:
+    """All a worker needs to train one network."""
+
+    model: ModelSpec
+    seed: int
+    recipe: Recipe
+    data: DataRecord
+    training: Arrays
+    validation: Arrays
+    threads: int
+    path: Path
+    heartbeat: Path
+
+    @property
+    def key(self) -> str:
+        return self.path.name
+
+    def network(self) -> Network:
+        """The untrained network; the seed decides its weights."""
+        height, width, channels = self.data.shape
+        torch.manual_seed(stream(self.seed, "weights"))
+        return create_model(
+            self.model.name,
+            num_classes=len(self.data.class_names),
+            in_chans=channels,
+            img_size=(height, width),
+            **self.model.sizes,
+        )
+
+    def record(self, **fields: Any) -> RunRecord:
+        return RunRecord(
+            model=self.model,
+            seed=self.seed,
+            recipe=self.recipe,
+            data_name=self.data.name,
+            data_fingerprint=self.data.fingerprint,
+            num_train=sum(self.data.counts["train"].values()),
+            environment=environment(self.threads, guarantee=GUARANTEE),
+            **fields,
+        )
+
+
+def pin_threads(threads: int) -> None:
+    """Give this process its threads, and keep denormal numbers from slowing it tenfold."""
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+
+
+def run_job(job: Job) -> None:
+    """Train, evaluate on training and validation images, and leave a whole run folder."""
+    pin_threads(job.threads)
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    heartbeat = Heartbeat(job.heartbeat)
+    training, validation = (part.batches(job.data.preprocessing) for part in (job.training, job.validation))
+    network = job.network()
+    outcome = train(
+        network, training, validation, job.recipe, job.seed, on_step=heartbeat.step, on_epoch=heartbeat.epoch
+    )
+    with new_run_folder(job.path) as draft:
+        write_epochs(draft, outcome.epochs)
+        accuracies = {} if outcome.diverged else _evaluate(draft, network, training, validation)
+        record = job.record(
+            status="diverged" if outcome.diverged else "finished",
+            reason=outcome.diverged,
+            started=started,
+            times=_times(outcome, len(training)),
+            **accuracies,
+        )
+        if not outcome.diverged:
+            _save(draft, job, network, outcome.epochs, accuracies)
+        record.save(draft / "run.json")
+    gc.collect()
+
+
+def _evaluate(draft: Path, network: Network, training: Batches, validation: Batches) -> dict[str, float]:
+    answers_NK = probabilities(network, validation)
+    write_predictions(draft, "validation", answers_NK, validation.labels_N)
+    return {
+        "train_accuracy": accuracy_and_loss(network, training)[0],
+        "validation_accuracy": float((answers_NK.argmax(axis=1) == validation.labels_N).mean()),
+    }
+
+
+def _times(outcome: Outcome, num_train: int) -> Times | None:
+    if not outcome.epochs:
+        return None
+    seen = num_train * len(outcome.epochs)
+    return Times(train_s=outcome.train_s, images_per_s=seen / outcome.train_s)
+
+
+def _save(draft: Path, job: Job, network: Network, epochs: list[Epoch], accuracies: dict[str, float]) -> None:
+    save_model(
+        draft,
+        network,
+        class_names=job.data.class_names,
+        preprocessing=job.data.preprocessing,
+        trained={
+            "data": job.data.name,
+            "fingerprint": job.data.fingerprint,
+            "seed": job.seed,
+            "epochs": len(epochs),
+            **{name: round(value, 6) for name, value in accuracies.items()},
+        },
+        version=version(),
+    )

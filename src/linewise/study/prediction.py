@@ -1,0 +1,82 @@
+"""Answers of a saved network on image files and on data sets."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from linewise.foundations.errors import DataError
+from linewise.foundations.folder import StudyFolder
+from linewise.foundations.records import Opening, Record
+from linewise.images import Part, Preprocessing, read_image
+from linewise.images.batches import Batches
+from linewise.models.saved import Saved, load_model
+from linewise.study.storage import log_opening
+from linewise.training.evaluation import probabilities
+
+
+class Likely(Record):
+    """A class and its probability, from 0 to 1."""
+
+    name: str
+    probability: float
+
+
+class Answer(Record):
+    """The most likely classes of one image file, most likely first."""
+
+    path: str
+    top: list[Likely]
+
+
+def predict_files(run: Path, files: list[Path], top: int) -> tuple[list[Answer], list[DataError]]:
+    """Answers for image files, prepared with the preprocessing stored in the model.
+
+    Returns:
+        An answer per readable file, in order, and an error per unreadable one.
+
+    Raises:
+        SavedModelError: the model cannot be loaded.
+    """
+    saved = load_model(run)
+    preprocessing = Preprocessing.model_validate(saved.card.preprocessing)
+    images, paths, unreadable = [], [], []
+    for path in files:
+        try:
+            images.append(read_image(path, preprocessing))
+            paths.append(path)
+        except DataError as error:
+            unreadable.append(error)
+    if not images:
+        return [], unreadable
+    answers_NK = answers_of(saved, np.stack(images))
+    return [_answer(saved, path, row_K, top) for path, row_K in zip(paths, answers_NK, strict=True)], unreadable
+
+
+def answers_of(saved: Saved, images_NHWC: np.ndarray) -> np.ndarray:
+    """Class probabilities `NK` of prepared uint8 images."""
+    preprocessing = saved.card.preprocessing
+    labels_N = np.zeros(len(images_NHWC), dtype=np.int64)
+    batches = Batches(images_NHWC, labels_N, preprocessing["mean"], preprocessing["std"])
+    return probabilities(saved.network, batches)
+
+
+def evaluate_part(saved: Saved, part: Part) -> np.ndarray:
+    """Whether each answer on a part of a data set is right, bool `N`."""
+    return answers_of(saved, part.images_NHWC).argmax(axis=1) == part.labels_N
+
+
+def note_opening(run: Path, reason: str, command: str) -> None:
+    """Log that a run's test set was opened: in its study where it has one, else beside the model."""
+    study = run.resolve().parent.parent
+    folder = StudyFolder(study if (study / "study.json").is_file() else run)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    log_opening(folder, Opening(time=now, reason=reason, runs=[run.resolve().name], command=command))
+
+
+def _answer(saved: Saved, path: Path, row_K: np.ndarray, top: int) -> Answer:
+    best = np.argsort(-row_K, kind="stable")[:top]
+    names = saved.card.class_names
+    return Answer(path=str(path), top=[Likely(name=names[k], probability=float(row_K[k])) for k in best])

@@ -1,0 +1,69 @@
+"""One network, trained as in a study, with a folder of its own."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from linewise.foundations.errors import ConfigError
+from linewise.foundations.folder import Run
+from linewise.foundations.records import RunRecord
+from linewise.images import ImageSet
+from linewise.study import heartbeat
+from linewise.study.comparison import Events, share
+from linewise.study.config import CompareConfig, make_spec
+from linewise.study.executors import WorkerProcesses
+from linewise.study.job import Job, run_job
+
+
+def train_one(
+    images: ImageSet,
+    config: CompareConfig,
+    seed: int,
+    out: Path | None,
+    *,
+    command: str = "",
+    events: Events | None = None,
+) -> Run:
+    """Train the only network of `config` and return its run; the test set stays sealed.
+
+    Args:
+        out: the run's folder, new; None chooses `runs/DATA-MODEL-SEED`.
+
+    Raises:
+        ConfigError: the folder is there already or cannot be written, or the run failed.
+    """
+    events = events or Events()
+    spec = make_spec(config, images.record, command).model_copy(update={"seeds": [seed]})
+    model = spec.models[0]
+    path = out or Path("runs") / f"{images.name}-{model.label}-{seed}"
+    if path.exists():
+        raise ConfigError("is there already", where=str(path), mend="choose another --out")
+    failures: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="linewise-") as name:
+        workplace = Path(name)
+        job = Job(
+            model,
+            seed,
+            spec.recipe,
+            spec.data,
+            share(images.train, workplace, "train"),
+            share(images.validation, workplace, "validation"),
+            spec.threads,
+            path,
+            workplace / "beat.json",
+        )
+        events.planned(spec, [job.key])
+
+        def end(job: Job, failure: str) -> None:
+            failures.extend([failure] if failure else [])
+            events.progress({job.key: heartbeat.read(job.heartbeat)})
+            events.ended(job.key, failure)
+
+        executor = WorkerProcesses(1, spec.threads)
+        executor.run(run_job, [job], end, lambda: events.progress({job.key: heartbeat.read(job.heartbeat)}))
+    if failures:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        raise ConfigError(f"the run failed at {now}: {failures[0]}", where=str(path))
+    return Run(path, RunRecord.load(path / "run.json"))

@@ -1,0 +1,101 @@
+"""The training loop. All of it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from linewise.foundations.records import Epoch, Recipe
+from linewise.foundations.seeds import stream
+from linewise.images.batches import Batches
+from linewise.models import Network
+from linewise.training.evaluation import accuracy_and_loss
+from linewise.training.optimiser import make_optimiser
+
+
+@dataclass
+class Outcome:
+    """What training came to: the epoch table, and where and why it stopped if it diverged."""
+
+    epochs: list[Epoch] = field(default_factory=list)
+    diverged: str = ""
+    train_s: float = 0.0
+
+
+def train(
+    network: Network,
+    training: Batches,
+    validation: Batches,
+    recipe: Recipe,
+    seed: int,
+    *,
+    on_step: Callable[[int, int], None] = lambda step, steps: None,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+) -> Outcome:
+    """Train a network in place.
+
+    Args:
+        recipe: epochs, batch size, learning rate and so on.
+        seed: decides order, augmentation and dropout; the weights were decided when the network was built.
+        on_step: called after each step with the step (from 1) and their number.
+        on_epoch: called after each epoch.
+
+    Returns:
+        The epoch table. A loss that is not finite stops training; `diverged` then says at which step and
+        learning rate, and the network is left as it was at that moment.
+    """
+    order, augmenting = (torch.Generator().manual_seed(stream(seed, purpose)) for purpose in ("order", "augment"))
+    torch.manual_seed(stream(seed, "dropout"))
+    network.observe_labels(torch.from_numpy(training.labels_N))
+    trained = any(p.requires_grad for p in network.parameters())
+    steps = recipe.epochs * training.num_steps(recipe.batch_size)
+    optimiser, schedule = make_optimiser(network, recipe, steps) if trained else (None, None)
+    parameters, outcome, step = list(network.parameters()), Outcome(), 0
+    for epoch in range(1, recipe.epochs + 1):
+        network.train()
+        started, total_loss, num_right, num_seen = time.perf_counter(), 0.0, 0, 0
+        for x_BCHW, y_B in training.shuffled(recipe.batch_size, order, recipe.augment, augmenting):
+            logits_BK = network(x_BCHW)
+            loss = F.cross_entropy(logits_BK, y_B, label_smoothing=recipe.label_smoothing)
+            step += 1
+            if not math.isfinite(value := loss.item()):
+                lr = schedule.get_last_lr()[0] if schedule else 0.0
+                outcome.diverged = f"loss {value} at step {step} of {steps}, learning rate {lr:.2g}"
+                return outcome
+            if optimiser and schedule:
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+                if recipe.clip:
+                    torch.nn.utils.clip_grad_norm_(parameters, recipe.clip, foreach=True)
+                optimiser.step()
+                schedule.step()
+            total_loss += value * len(y_B)
+            num_right += _num_right(logits_BK, y_B)
+            num_seen += len(y_B)
+            on_step(step, steps)
+        train_s = time.perf_counter() - started
+        outcome.train_s += train_s
+        accuracy, val_loss = accuracy_and_loss(network, validation)
+        outcome.epochs.append(
+            Epoch(
+                epoch=epoch,
+                step=step,
+                train_loss=total_loss / num_seen,
+                train_accuracy=num_right / num_seen,
+                validation_loss=val_loss,
+                validation_accuracy=accuracy,
+                train_s=train_s,
+            )
+        )
+        on_epoch(outcome.epochs[-1])
+    return outcome
+
+
+def _num_right(logits_BK: Tensor, y_B: Tensor) -> int:
+    return int((logits_BK.detach().argmax(dim=1) == y_B).sum())

@@ -1,0 +1,29 @@
+"""AdamW with a one-cycle learning rate (Loshchilov & Hutter 2019; Smith & Topin 2019)."""
+
+from __future__ import annotations
+
+from torch import nn
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import OneCycleLR
+
+from linewise.foundations.records import Recipe
+
+RISE = 0.25
+"""Share of the steps in which the learning rate rises."""
+
+
+def make_optimiser(network: nn.Module, recipe: Recipe, steps: int) -> tuple[AdamW, OneCycleLR]:
+    """The optimiser and its schedule, to be stepped once per batch.
+
+    Weight decay acts on matrices and kernels, not on biases and norms.
+    """
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    optimiser = AdamW([g for g in groups if g["params"]], lr=recipe.lr, betas=(0.9, 0.99), fused=True)
+    schedule = OneCycleLR(
+        optimiser, max_lr=recipe.lr, total_steps=max(2, steps + 1), pct_start=RISE, cycle_momentum=False
+    )
+    return optimiser, schedule
