@@ -118,7 +118,7 @@ def compare(
     source = images if isinstance(images, str | Path) else (images, labels)
     image_set = load(
         source,
-        images=ImageOptions(size=size, fit=fit, **(image_options or {})),
+        images=ImageOptions(**{"size": size, "fit": fit, **(image_options or {})}),
         splits=SplitOptions(**(split_options or {})),
         data_dir=Path(data_dir) if data_dir else None,
         progress=events is not None,

@@ -65,7 +65,13 @@ def test_the_width_solver_hits_the_budget(name: str, match: str, shape: tuple[in
     channels, *size = shape
     budget = budget * 20 if match == "macs" else budget
     spec = specify(
-        name, {}, num_classes=10, in_chans=channels, img_size=tuple(size), match=match, budget=budget  # type: ignore[arg-type]
+        name,
+        {},
+        num_classes=10,
+        in_chans=channels,
+        img_size=tuple(size),
+        match=match,
+        budget=budget,  # type: ignore[arg-type]
     )
     amount = spec.cost.parameters if match == "params" else spec.cost.macs
     network = create_model(name, num_classes=10, in_chans=channels, img_size=tuple(size), **spec.sizes)  # type: ignore[arg-type]
@@ -135,7 +141,7 @@ def test_majority_answers_with_the_frequencies() -> None:
             "unknown size of lstm 'hiden'\n  expected: one of dropout, hidden, layers, reading, readout"
             "\n  to mend:  did you mean 'hidden'?",
         ),
-        ("lstm", {"hidden": 0}, "lstm: hidden = 0\n  expected: a whole number of at least 1"),
+        ("lstm", {"hidden": 0}, "lstm: hidden = 0\n  expected: a whole number from 1 to 16,777,216"),
         ("lstm", {"hidden": 1.5}, "lstm: hidden = 1.5\n  expected: a value like 128"),
         ("lstm", {"dropout": 1.0}, "lstm: dropout = 1.0\n  expected: a fraction from 0 to below 1"),
         ("lstm", {"readout": "middle"}, "unknown readout 'middle'\n  expected: one of auto, last, mean"),

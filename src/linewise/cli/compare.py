@@ -71,6 +71,7 @@ def _compare(d: dict[str, Any]) -> None:
     from linewise.cli.tables import print_study
     from linewise.foundations.amounts import parse_amount
     from linewise.foundations.errors import ConfigError
+    from linewise.images.options import parse_share
 
     out: Path | None = Path(d["out"]) if d["out"] else None
     if d["resume"] and out is None:
@@ -90,8 +91,8 @@ def _compare(d: dict[str, Any]) -> None:
             image_options=o.image_options(d["size"], d["fit"], d["channels"], d["skip_unreadable"]),
             split_options={
                 "images": d["images"],
-                "validation": o.parse_share(d["validation"], "--validation"),
-                "test": o.parse_share(d["test"], "--test"),
+                "validation": parse_share(d["validation"], where="--validation"),
+                "test": parse_share(d["test"], where="--test"),
                 "split_seed": d["split_seed"],
                 "allow_leaks": d["allow_leaks"],
             },

@@ -40,7 +40,7 @@ def merge(typed: dict[str, Any], config: Path | None, context: typer.Context) ->
             continue
         text = ",".join(map(str, value)) if isinstance(value, list) else value
         try:
-            merged[name] = parameters[name].type_cast_value(context, text)
+            merged[name] = parameters[name].type(text, parameters[name], context)
         except Exception as error:
             found = getattr(error, "message", str(error)).rstrip(".")
             raise ConfigError(f"{key} = {value!r}: {found}", where=str(config)) from None

@@ -81,33 +81,12 @@ def parse_augment(text: str) -> dict[str, float]:
     return strengths
 
 
-def parse_share(text: str | None, option: str) -> int | float | None:
-    """A number of images or a fraction of them.
-
-    Raises:
-        ConfigError: neither.
-    """
-    if text is None:
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        pass
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1.0
-    if not 0 < share < 1:
-        raise ConfigError(f"{text!r}", where=option, expected="a number of images, or a fraction between 0 and 1")
-    return share
-
-
 def image_options(size: str | None, fit: str, channels: str, skip_unreadable: bool = False) -> dict[str, Any]:
     """Keyword arguments of `ImageOptions`."""
     from linewise.images.options import parse_size
 
     return {
-        "size": parse_size(size) if size else None,
+        "size": parse_size(size),
         "fit": fit,
         "channels": channels,
         "skip_unreadable": skip_unreadable,

@@ -44,6 +44,7 @@ def train(
     from linewise.cli.tables import echo
     from linewise.foundations.amounts import parse_amount
     from linewise.images import ImageOptions, SplitOptions, load
+    from linewise.images.options import parse_share
     from linewise.study.config import make_config
     from linewise.study.single import train_one
 
@@ -66,8 +67,8 @@ def train(
         images=ImageOptions(**o.image_options(size, fit, channels, skip_unreadable)),
         splits=SplitOptions(
             images=images,
-            validation=o.parse_share(validation, "--validation"),
-            test=o.parse_share(test, "--test"),
+            validation=parse_share(validation, where="--validation"),
+            test=parse_share(test, where="--test"),
             split_seed=split_seed,
             allow_leaks=allow_leaks,
         ),

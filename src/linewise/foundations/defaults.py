@@ -3,7 +3,7 @@
 MODELS = ("rnn", "lstm", "gru", "bilstm", "cnn", "mlp", "linear", "majority")
 SEEDS = 3
 EPOCHS = 5
-LR = 3e-3
+LR = 5e-3
 WEIGHT_DECAY = 0.01
 CLIP = 1.0
 LABEL_SMOOTHING = 0.0

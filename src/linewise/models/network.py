@@ -14,6 +14,7 @@ from linewise.foundations.errors import ConfigError, unknown_name
 from linewise.foundations.records import Family, Record
 from linewise.foundations.registry import Registry
 
+MOST_LAYERS, MOST_UNITS = 256, 1 << 24
 Features = Tensor | tuple[Tensor, ...]
 
 
@@ -111,8 +112,9 @@ def check_sizes(name: str, given: dict[str, Any]) -> dict[str, Any]:
             continue
         if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
             raise ConfigError(f"{key} = {value!r}", where=name, expected=f"a value like {known[key]!r}")
-        if wanted is int and value < 1:
-            raise ConfigError(f"{key} = {value}", where=name, expected="a whole number of at least 1")
+        most = MOST_LAYERS if key == "layers" else MOST_UNITS
+        if wanted is int and not 1 <= value <= most:
+            raise ConfigError(f"{key} = {value:,}", where=name, expected=f"a whole number from 1 to {most:,}")
         if key == "dropout" and not 0 <= value < 1:
             raise ConfigError(f"{key} = {value}", where=name, expected="a fraction from 0 to below 1")
     return {**known, **given}

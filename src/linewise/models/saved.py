@@ -19,7 +19,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from linewise.foundations.atomic import replace_file, write_text
-from linewise.foundations.errors import SavedModelError
+from linewise.foundations.errors import ConfigError, SavedModelError
 from linewise.foundations.records import Record, describe
 from linewise.models.create import create_model, create_on_meta
 from linewise.models.network import NETWORKS, Network, NetworkConfig, check_sizes
@@ -100,7 +100,12 @@ def load_model(folder: Path) -> Saved:
             expected=f"one of {', '.join(NETWORKS)}",
             mend="install the version of linewise that made it",
         )
-    check_sizes(config.name, config.sizes)
+    try:
+        check_sizes(config.name, config.sizes)
+    except ConfigError as error:
+        raise SavedModelError(
+            error.found, where=str(folder / "model.json"), expected=error.expected, mend=error.mend
+        ) from None
     if len(card.class_names) != config.num_classes:
         raise SavedModelError(
             f"{len(card.class_names)} class names for {config.num_classes} classes",

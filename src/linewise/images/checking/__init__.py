@@ -1,0 +1,1 @@
+"""What is noticed about data: warnings, duplicates, the check as a record."""

@@ -1,0 +1,1 @@
+"""Image files: listed, decoded, kept as one memory map."""

@@ -1,0 +1,254 @@
+"""Which image files a folder holds, by split and class; oddities are found before anything is decoded."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from linewise.foundations.errors import DataError
+from linewise.images.checking.findings import Findings, listed, plural
+from linewise.images.files.decode import SUFFIXES
+
+MAX_DEPTH = 32
+JUNK = re.compile(r"thumbs\.db|desktop\.ini|\..*|__macosx|icon\r|@eadir|lost\+found", re.I)
+"""What file managers leave behind."""
+SPLIT_NAMES = {
+    "train": "train", "training": "train",
+    "val": "validation", "valid": "validation", "validation": "validation", "dev": "validation",
+    "test": "test", "testing": "test",
+}  # fmt: skip
+_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  ")
+_CLASS_FOLDERS = "one folder per class, with its images inside, such as cat/1.png and dog/1.png"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An image file: its path below the root (with `/`), its size in bytes, and when it was changed."""
+
+    name: str
+    size: int
+    changed_ns: int
+
+
+@dataclass
+class Listing:
+    """Image files by split and class; all under `train` where the folder has no splits."""
+
+    root: Path
+    splits: dict[str, dict[str, list[Entry]]] = field(default_factory=dict)
+
+    def flat(self) -> Iterator[tuple[str, str, Entry]]:
+        """Split, class and file, in a fixed order."""
+        for split, classes in self.splits.items():
+            for name, entries in classes.items():
+                for entry in entries:
+                    yield split, name, entry
+
+
+def has_class_folders(path: Path) -> bool:
+    """Whether `path` is a folder with a folder in it, or nothing at all; its listing says what is wrong."""
+    return path.is_dir()
+
+
+def list_images(root: Path, findings: Findings) -> Listing:
+    """All image files under class folders, with or without folders of splits above them.
+
+    Raises:
+        DataError: no class folders, an empty one, one class only, links in a circle, special files, no permission.
+    """
+    walker = _Walker(root, findings)
+    folders = walker.folders(root)
+    by_split: dict[str, Path] = {}
+    others: list[str] = []
+    for folder in folders:
+        split = SPLIT_NAMES.get(folder.name.lower())
+        if split is None:
+            others.append(folder.name)
+        elif split in by_split:
+            raise DataError(
+                f"two folders for the {split} images: {by_split[split].name} and {folder.name}",
+                where=str(root),
+                expected="one",
+            )
+        else:
+            by_split[split] = folder
+    listing = Listing(root)
+    if not by_split:
+        listing.splits["train"] = walker.classes(root)
+    elif "train" not in by_split:
+        listing.splits["train"] = _only_classes(walker, root, by_split)
+    else:
+        if others:
+            findings.warn("ignored", f"folders beside train, left out: {listed(others)}")
+        for split in ("train", "validation", "test"):
+            if split in by_split:
+                listing.splits[split] = walker.classes(by_split[split])
+    walker.report()
+    return listing
+
+
+def _only_classes(walker: _Walker, root: Path, by_split: dict[str, Path]) -> dict[str, list[Entry]]:
+    """Folders `test` and the like without `train`: a split cannot stand alone."""
+    names = ", ".join(folder.name for folder in by_split.values())
+    raise DataError(
+        f"a folder {names}, but no folder train",
+        where=str(root),
+        expected="train/CLASS/…, and beside it validation and test if there are such images",
+        mend="rename the folder of the training images to train, or name the class folders' own parent",
+    )
+
+
+class _Walker:
+    def __init__(self, root: Path, findings: Findings) -> None:
+        self.root, self.findings = root, findings
+        self.junk: list[str] = []
+        self.strange: list[str] = []
+        self.nested: list[str] = []
+
+    def classes(self, folder: Path) -> dict[str, list[Entry]]:
+        """Image files by class."""
+        folders = self.folders(folder)
+        if not folders:
+            loose = any(_is_image(Path(e.path)) for e in self._scan(folder) if e.is_file())
+            raise DataError(
+                "holds images, but no class folders" if loose else "holds no class folders",
+                where=str(folder),
+                expected=_CLASS_FOLDERS,
+                mend="sort the images into one folder per class" if loose else "",
+            )
+        found = {}
+        for path in folders:
+            found[path.name] = self.images(path, (os.path.realpath(folder),))
+            if not found[path.name]:
+                raise DataError(
+                    "holds no images",
+                    where=str(path),
+                    expected="images of this class",
+                    mend="add some, or remove it",
+                )
+        if len(found) < 2:
+            only = folders[0]
+            deeper = [p.name for p in self.folders(only)]
+            raise DataError(
+                f"one class only, {only.name!r}",
+                where=str(folder),
+                expected="at least two class folders",
+                mend=f"did you mean {only}?" if len(deeper) > 1 else "add a folder of images of another class",
+            )
+        return found
+
+    def folders(self, folder: Path) -> list[Path]:
+        """Folders in `folder`, without what file managers leave; loose files are noted."""
+        found = []
+        for entry in self._scan(folder):
+            if JUNK.fullmatch(entry.name):
+                self._note(self.junk, entry.path)
+            elif entry.is_dir():
+                found.append(Path(entry.path))
+            else:
+                self._regular(entry)
+                self._note(self.strange, entry.path)
+        return found
+
+    def images(self, folder: Path, above: tuple[str, ...]) -> list[Entry]:
+        """Image files in a class folder and the folders below it."""
+        real = os.path.realpath(folder)
+        if real in above or len(above) > MAX_DEPTH:
+            found = (
+                "leads back to a folder above it" if real in above else f"lies more than {MAX_DEPTH} folders deep"
+            )
+            raise DataError(
+                found, where=str(folder), expected=_CLASS_FOLDERS, mend="remove the link or the folder"
+            )
+        entries = []
+        for item in self._scan(folder):
+            if JUNK.fullmatch(item.name):
+                self._note(self.junk, item.path)
+            elif item.is_dir():
+                below = self.images(Path(item.path), (*above, real))
+                if below:
+                    self._note(self.nested, item.path)
+                entries += below
+            else:
+                status = self._regular(item)
+                if Path(item.name).suffix.lower() in SUFFIXES or _is_image(Path(item.path)):
+                    entries.append(Entry(self._relative(item.path), status.st_size, status.st_mtime_ns))
+                else:
+                    self._note(self.strange, item.path)
+        return entries
+
+    def _scan(self, folder: Path) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(folder) as entries:
+                return sorted(entries, key=lambda entry: entry.name)
+        except PermissionError:
+            raise DataError(
+                "may not be read (permission denied)", where=str(folder), mend="check the folder's permissions"
+            ) from None
+        except OSError as error:
+            raise DataError(f"cannot be listed ({error.strerror})", where=str(folder)) from None
+
+    def _regular(self, entry: os.DirEntry[str]) -> os.stat_result:
+        try:
+            status = entry.stat()
+        except FileNotFoundError:
+            raise DataError(
+                "is a link to a file that does not exist",
+                where=entry.path,
+                expected="image files",
+                mend="remove it",
+            ) from None
+        except OSError:
+            raise DataError(
+                "is a symbolic link that leads to itself",
+                where=entry.path,
+                expected="image files",
+                mend="remove it",
+            ) from None
+        if not stat.S_ISREG(status.st_mode):
+            raise DataError(
+                "is not a regular file (a pipe, socket or device)",
+                where=entry.path,
+                expected="image files",
+                mend="remove it",
+            )
+        return status
+
+    def _relative(self, path: str) -> str:
+        return Path(path).relative_to(self.root).as_posix()
+
+    def _note(self, names: list[str], path: str) -> None:
+        name = self._relative(path)
+        if name not in names:
+            names.append(name)
+
+    def report(self) -> None:
+        """Warn of what was left out."""
+        if self.junk:
+            self.findings.warn(
+                "junk", f"{plural(len(self.junk), 'file')} of file managers left out: {listed(self.junk)}"
+            )
+        if self.strange:
+            text = (
+                f"{plural(len(self.strange), 'file')} left out, no images in class folders: {listed(self.strange)}"
+            )
+            self.findings.warn("not_images", text)
+        if self.nested:
+            text = f"images in folders inside class folders belong to the outer class: {listed(self.nested)}"
+            self.findings.warn("nested", text)
+
+
+def _is_image(path: Path) -> bool:
+    """Whether the first bytes are those of an image; for names that do not say so."""
+    if path.suffix.lower() in SUFFIXES:
+        return True
+    try:
+        with open(path, "rb") as file:
+            start = file.read(12)
+    except OSError:
+        return False
+    return start.startswith(_MAGIC) or (start[:4] == b"RIFF" and start[8:] == b"WEBP")
