@@ -22,15 +22,15 @@ def main() -> None:
     except LinewiseError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
-    except KeyboardInterrupt as interrupt:
-        sys.exit(143 if interrupt.args == ("SIGTERM",) else 130)
+    except KeyboardInterrupt:
+        sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
 
 
 def _terminated(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt("SIGTERM")
+    sys.exit(143)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from linewise.foundations.errors import missing_extra
+from linewise.foundations.errors import ConfigError, missing_extra
 from linewise.foundations.folder import StudyFolder
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def compare(
     from linewise.study.executors import make_executor
 
     config = make_config(**dials)
-    source = images if isinstance(images, str | Path) else (images, labels)
+    source = images if isinstance(images, str | Path) else _with_labels(images, labels)
     image_set = load(
         source,
         images=ImageOptions(**{"size": size, "fit": fit, **(image_options or {})}),
@@ -123,6 +123,9 @@ def compare(
         data_dir=Path(data_dir) if data_dir else None,
         progress=events is not None,
     )
+    for warning in image_set.warnings:
+        if events:
+            events.warned(warning)
     path = Path(out) if out else fresh_folder(image_set.name)
     if report:
         require_report()
@@ -131,6 +134,12 @@ def compare(
     if report:
         study.report()
     return study
+
+
+def _with_labels(images: np.ndarray, labels: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    if labels is None:
+        raise ConfigError("an array of images without labels", where="labels", expected="one label per image")
+    return images, labels
 
 
 def require_report() -> None:

@@ -154,7 +154,7 @@ def test_wrong_sizes_are_explained(name: str, sizes: dict, message: str) -> None
 
 
 def test_a_network_of_a_terabyte_is_refused_before_it_is_made() -> None:
-    with pytest.raises(ConfigError, match=r"has [\d,]+ parameters, [\d,]+ GiB"):
+    with pytest.raises(ConfigError, match=r"has [\d,]+ parameters and needs [\d,]+ GiB"):
         create_model("lstm", num_classes=2, hidden=300_000)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -82,7 +85,8 @@ def _compare(d: dict[str, Any]) -> None:
                 where="--resume",
                 mend="name its folder with --out, or leave --resume out",
             )
-    with Display() as display:
+    out = out or api.fresh_folder(Path(d["data"]).name)
+    with Display() as display, _telling_how_to_go_on(out):
         study = api.compare(
             d["data"],
             out=out,
@@ -107,6 +111,20 @@ def _compare(d: dict[str, Any]) -> None:
             **{k: d[k] for k in ("label_smoothing", "threads")},
         )
     print_study(study, with_report=d["report"])
+
+
+@contextmanager
+def _telling_how_to_go_on(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        runs = len(list(out.glob("runs/[!.]*")))
+        typer.echo(
+            f"interrupted; {runs} finished run{'' if runs == 1 else 's'} kept. "
+            f"The same command with --out {shlex.quote(str(out))} goes on.",
+            err=True,
+        )
+        raise
 
 
 def _parse_jobs(text: str) -> int | None:

@@ -31,7 +31,7 @@ def merge(typed: dict[str, Any], config: Path | None, context: typer.Context) ->
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"not TOML ({error})", where=str(config)) from None
     merged = dict(typed)
-    parameters = {p.name: p for p in context.command.params}
+    parameters: dict[str | None, Any] = {p.name: p for p in context.command.params}
     for key, value in read.items():
         name = key.replace("-", "_")
         if name not in typed or name == "config":
@@ -40,10 +40,10 @@ def merge(typed: dict[str, Any], config: Path | None, context: typer.Context) ->
             continue
         text = ",".join(map(str, value)) if isinstance(value, list) else value
         try:
-            merged[name] = parameters[name].type(text, parameters[name], context)
+            merged[name] = parameters[name].process_value(context, text if isinstance(text, bool) else str(text))
         except Exception as error:
-            found = getattr(error, "message", str(error)).rstrip(".")
-            raise ConfigError(f"{key} = {value!r}: {found}", where=str(config)) from None
+            found = getattr(error, "message", str(error))
+            raise ConfigError(f"{key} = {value!r}", where=str(config), expected=found) from None
     return merged
 
 

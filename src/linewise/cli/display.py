@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 from rich.console import Console
@@ -26,7 +25,7 @@ class Display:
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True, highlight=False)
-        self.events = Events(self._planned, self._progress, self._ended, self._opened)
+        self.events = Events(self._planned, self._progress, self._ended, self._opened, self._warned)
         self.keys: list[str] = []
         self.beats: dict[str, Beat] = {}
         self.over: dict[str, str] = {}
@@ -44,15 +43,16 @@ class Display:
 
     def _planned(self, spec: StudySpec, missing: list[str]) -> None:
         self.keys = missing
-        total = len(spec.models) * len(spec.seeds)
+        networks, seeds = len(spec.models), len(spec.seeds)
+        total = networks * seeds
         have = total - len(missing)
-        self.console.print(
-            f"{total} runs: {len(spec.models)} networks × {len(spec.seeds)} seeds, {spec.recipe.epochs} epochs each"
-            + (f"; {have} are there already" if have else "")
+        self._say(
+            f"{_count(total, 'run')}: {_count(networks, 'network')} × {_count(seeds, 'seed')}, "
+            f"{_count(spec.recipe.epochs, 'epoch')} each" + (f"; {have} are there already" if have else "")
         )
         for model in spec.models:
             if model.note and model.miss is not None:
-                self.console.print(Text(f"  {model.label}: {model.note}"))
+                self._say(f"  {model.label}: {model.note}")
         if missing and self.console.is_terminal:
             self.live = Live(self._table(), console=self.console, refresh_per_second=5, transient=True)
             self.live.start()
@@ -67,7 +67,7 @@ class Display:
 
     def _say_epochs(self, key: str, beat: Beat) -> None:
         for epoch in beat.epochs[self.said.get(key, 0) :]:
-            self.console.print(
+            self._say(
                 f"{key}: epoch {epoch.epoch}, loss {epoch.train_loss:.4f}, train {epoch.train_accuracy:.2%}, "
                 f"validation {epoch.validation_accuracy:.2%}, {epoch.train_s:.1f} s"
             )
@@ -76,13 +76,19 @@ class Display:
     def _ended(self, key: str, failure: str) -> None:
         self.over[key] = failure
         if failure:
-            self.console.print(Text(f"{key} failed: {failure}"))
+            self._say(f"{key} failed: {failure}")
         if self.live and len(self.over) >= len(self.keys):
             self.live.stop()
             self.live = None
 
     def _opened(self, runs: int) -> None:
-        self.console.print(f"opening the test set for {runs} runs and timing them in alternation …")
+        self._say(f"opening the test set for {_count(runs, 'run')}, timing them in alternation …")
+
+    def _warned(self, text: str) -> None:
+        self._say(f"warning: {text}")
+
+    def _say(self, text: str) -> None:
+        self.console.print(Text(text), soft_wrap=True)
 
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False, title=self._headline(), title_justify="left", title_style="")
@@ -118,11 +124,10 @@ class Display:
         return beat.step / beat.steps if beat.steps else 0.0
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def _duration(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes}:{seconds:02d}"
-
-
-def on_terminal() -> bool:
-    """Whether someone is watching."""
-    return sys.stderr.isatty()

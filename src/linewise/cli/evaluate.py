@@ -21,21 +21,15 @@ def evaluate(
     import json
 
     from linewise.analysis.intervals import wilson
-    from linewise.images import Preprocessing, load_for
     from linewise.models.saved import load_model
-    from linewise.study.prediction import evaluate_part, note_opening
+    from linewise.study.prediction import answers_of, images_for
 
     saved = load_model(run)
     names = saved.card.class_names
-    part = load_for(
-        data,
-        Preprocessing.model_validate(saved.card.preprocessing),
-        names,
-        split=split,
-        data_dir=data_dir,
-        log=lambda reason: note_opening(run, reason, o.typed_command()),
-    )
-    right_N = evaluate_part(saved, part)
+    part = images_for(run, saved, data, split, data_dir, o.typed_command())
+    for warning in part.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    right_N = answers_of(saved, part.images_NHWC).argmax(axis=1) == part.labels_N
     low, high = wilson(int(right_N.sum()), len(right_N))
     recall = {
         name: (int(right_N[part.labels_N == k].sum()), int((part.labels_N == k).sum()))
@@ -47,7 +41,7 @@ def evaluate(
         typer.echo(json.dumps({**result, "recall": recalls}, indent=1, ensure_ascii=False))
         return
     typer.echo(
-        f"{split}: accuracy {right_N.mean():.2%} (95 % interval {low:.2%} to {high:.2%}, n = {len(right_N):,})"
+        f"{part.split}: accuracy {right_N.mean():.2%} (95 % interval {low:.2%} to {high:.2%}, n = {len(right_N):,})"
     )
     for name, (right, n) in recall.items():
         typer.echo(f"  {name}: {right:,} of {n:,}" + (f", {right / n:.1%}" if n else ""))

@@ -56,9 +56,9 @@ def models(
 
 
 def _print(specs: list, title: str, amount: int | None, match: str) -> None:
-    from rich.console import Console
     from rich.table import Table
 
+    from linewise.cli.tables import console
     from linewise.models.network import NETWORKS
 
     table = Table(box=None, pad_edge=False, title=title, title_justify="left", title_style="bold")
@@ -72,7 +72,7 @@ def _print(specs: list, title: str, amount: int | None, match: str) -> None:
         row = [spec.name, spec.family, sizes, f"{cost.parameters:,}", f"{cost.macs:,}"]
         row += [f"{cost.activation_bytes / 1024:,.1f} KiB", str(cost.sequential_depth)]
         table.add_row(*row, *([f"{spec.miss:+.2%}"] if spec.miss is not None else []))
-    console = Console(highlight=False)
-    console.print(table)
+    out = console()
+    out.print(table)
     for spec in specs:
-        console.print(f"  {spec.name}: {spec.note or NETWORKS[spec.name].summary}")
+        out.print(f"  {spec.name}: {spec.note or NETWORKS[spec.name].summary}")

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from linewise.api import Study
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
-    def percent(value: float | None) -> str:
-        return "–" if value is None else f"{value:.2%}"
+WIDE = 160
 
-    return [
-        f"{row['parameters']:,}",
-        write_amount(row["macs"]),
-        percent(row["train_accuracy"]),
-        percent(row["validation_accuracy"]),
-        percent(row["test_accuracy"]),
-    ]
+
+def console() -> Console:
+    """Standard output; tables are not squeezed where nobody watches."""
+    from rich.console import Console
+
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(highlight=False, width=WIDE)
 
 
 def echo(text: str) -> None:
@@ -30,11 +30,10 @@ def echo(text: str) -> None:
 
 def print_study(study: Study, *, with_report: bool) -> None:
     """The answer, the table of networks, and where everything is."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False)
+    out = console()
     table = Table(box=None, pad_edge=False)
     for column in (
         "network",
@@ -50,9 +49,9 @@ def print_study(study: Study, *, with_report: bool) -> None:
         table.add_column(column, justify="left" if column == "network" else "right", no_wrap=True)
     for row in study.table:
         table.add_row(Text(row["model"]), *_cells(row))
-    console.print(table)
-    console.print(Text(f"\n{study.answer}\n"))
+    out.print(table)
+    out.print(Text(f"\n{study.answer}\n"))
     if with_report:
-        console.print(Text(f"report: {study.folder.report_path / 'index.html'}"), soft_wrap=True)
+        out.print(Text(f"report: {study.folder.report_path / 'index.html'}"), soft_wrap=True)
     else:
-        console.print(Text(f"study: {study.path}"), soft_wrap=True)
+        out.print(Text(f"study: {study.path}"), soft_wrap=True)

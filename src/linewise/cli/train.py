@@ -76,13 +76,15 @@ def train(
         progress=True,
     )
     with Display() as display:
+        for warning in image_set.warnings:
+            display.events.warned(warning)
         run = train_one(image_set, config, seed, out, command=o.typed_command(), events=display.events)
-    record = run.record
+    record, num_validation = run.record, sum(image_set.record.counts["validation"].values())
     if record.status == "diverged":
         echo(f"diverged: {record.reason}; the record is in {run.path}")
         raise typer.Exit(1)
     echo(
         f"{record.model.label}: {record.model.cost.parameters:,} parameters, train {record.train_accuracy:.2%}, "
-        f"validation {record.validation_accuracy:.2%} (n = {sum(image_set.record.counts['validation'].values()):,})"
+        f"validation {record.validation_accuracy:.2%} (n = {num_validation:,})"
     )
     echo(f"saved in {run.path}")

@@ -10,7 +10,9 @@ from torch import nn
 from linewise.foundations.errors import ConfigError
 from linewise.models.network import NETWORKS, Network, NetworkConfig, check_sizes
 
-BYTES_LIMIT_SHARE = 0.5
+MEMORY_SHARE = 0.5
+BYTES_TO_KEEP, BYTES_TO_TRAIN = 4, 16
+"""Per parameter: its value; and with gradient and two moments."""
 
 
 def create_model(
@@ -42,7 +44,7 @@ def create_model(
             raise ConfigError(f"{key} = {value}", where=name, expected="a whole number of at least 1")
     sizes = check_sizes(name, sizes)
     config = NetworkConfig(name=name, num_classes=num_classes, in_chans=in_chans, img_size=img_size, sizes=sizes)
-    _refuse_giants(config)
+    refuse_giants(config, BYTES_TO_KEEP)
     network = _build(config)
     assert isinstance(network, Network), entry
     return network
@@ -67,12 +69,17 @@ def _build(config: NetworkConfig) -> Network:
     return network
 
 
-def _refuse_giants(config: NetworkConfig) -> None:
-    needed = sum(4 * p.numel() for p in create_on_meta(config).parameters())
-    memory = _memory_bytes()
-    if needed > BYTES_LIMIT_SHARE * memory:
+def refuse_giants(config: NetworkConfig, bytes_each: int) -> None:
+    """Refuse a network larger than half the memory, before anything is allocated.
+
+    Raises:
+        ConfigError: with its size and that of the memory.
+    """
+    parameters = sum(p.numel() for p in create_on_meta(config).parameters())
+    needed, memory = bytes_each * parameters, _memory_bytes()
+    if needed > MEMORY_SHARE * memory:
         raise ConfigError(
-            f"{config.name} with these sizes has {needed / 4:,.0f} parameters, {needed / 2**30:,.0f} GiB",
+            f"{config.name} with these sizes has {parameters:,} parameters and needs {needed / 2**30:,.0f} GiB",
             where="sizes",
             expected=f"at most half of this machine's {memory / 2**30:,.0f} GiB",
             mend="choose smaller sizes",

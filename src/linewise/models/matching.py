@@ -7,6 +7,7 @@ from typing import Any
 from linewise.foundations.errors import ConfigError
 from linewise.foundations.records import Match, ModelSpec
 from linewise.models.cost import cost_of, macs_of, parameters_of
+from linewise.models.create import BYTES_TO_TRAIN, refuse_giants
 from linewise.models.network import NETWORKS, NetworkConfig, check_sizes
 
 TOLERANCE = 0.01
@@ -37,7 +38,8 @@ def specify(
         why it is larger than 1 % where it is.
 
     Raises:
-        ConfigError: an unknown size, or a budget below what the smallest width costs.
+        ConfigError: an unknown size, a budget below what the smallest width costs, or a network that could not
+            be trained in this machine's memory.
 
     >>> specify("lstm", {}, num_classes=10, in_chans=1, img_size=(28, 28), match="params", budget=80_000).sizes
     {'hidden': 126}
@@ -48,6 +50,7 @@ def specify(
     if match != "none" and budget is not None:
         solved, note = solver.solve(budget)
         miss = solver.amount(solved) / budget - 1
+    refuse_giants(solver.config(solved), BYTES_TO_TRAIN)
     cost = cost_of(solver.config(solved))
     return ModelSpec(
         label=label or name, name=name, family=NETWORKS[name].family, sizes=solved, cost=cost, miss=miss, note=note

@@ -197,7 +197,7 @@ def _model_card(card: ModelCard) -> str:
     config, trained = card.network, card.trained
     height, width = config.img_size
     classes = ", ".join(name.replace("`", "'") for name in card.class_names[:40])
-    facts = "\n".join(f"- {key}: `{value}`" for key, value in trained.items())
+    facts = "\n".join(f"- {key}: `{value}`" for key, value in trained.items() if not isinstance(value, dict))
     return f"""# {config.name} for {len(card.class_names)} classes
 
 Made by Linewise {card.linewise_version}. Sizes: `{json.dumps(config.sizes)}`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,7 +32,7 @@ class Events:
     progress: Callable[[dict[str, heartbeat.Beat]], None] = lambda beats: None
     ended: Callable[[str, str], None] = lambda key, failure: None
     opened: Callable[[int], None] = lambda runs: None
-    notes: list[str] = field(default_factory=list)
+    warned: Callable[[str], None] = lambda text: None
 
 
 def run_study(

@@ -138,6 +138,7 @@ def _save(draft: Path, job: Job, network: Network, epochs: list[Epoch], accuraci
         trained={
             "data": job.data.name,
             "fingerprint": job.data.fingerprint,
+            "options": job.data.options,
             "seed": job.seed,
             "epochs": len(epochs),
             **{name: round(value, 6) for name, value in accuracies.items()},

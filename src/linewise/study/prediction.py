@@ -10,7 +10,7 @@ import numpy as np
 from linewise.foundations.errors import DataError
 from linewise.foundations.folder import StudyFolder
 from linewise.foundations.records import Opening, Record
-from linewise.images import Part, Preprocessing, read_image
+from linewise.images import Chosen, Preprocessing, SplitOptions, load_for, read_image
 from linewise.images.batches import Batches
 from linewise.models.saved import Saved, load_model
 from linewise.study.storage import log_opening
@@ -63,9 +63,31 @@ def answers_of(saved: Saved, images_NHWC: np.ndarray) -> np.ndarray:
     return probabilities(saved.network, batches)
 
 
-def evaluate_part(saved: Saved, part: Part) -> np.ndarray:
-    """Whether each answer on a part of a data set is right, bool `N`."""
-    return answers_of(saved, part.images_NHWC).argmax(axis=1) == part.labels_N
+def images_for(run: Path, saved: Saved, data: str, split: str, data_dir: Path | None, command: str) -> Chosen:
+    """Images of a data set for a saved model, prepared and named as it was trained.
+
+    Data that the model was trained on are divided as they were then, so that no training image is taken for a test
+    image. Opening test images is logged first.
+
+    Raises:
+        DataError: the classes differ from the model's, or the data cannot be used.
+    """
+    options = saved.card.trained.get("options", {})
+    again = isinstance(options, dict) and data in (options.get("source"), saved.card.trained.get("data"))
+    splits = (
+        SplitOptions(**{k: v for k, v in options.items() if k in SplitOptions.model_fields}) if again else None
+    )
+    if split in ("test", "all"):
+        note_opening(run, f"evaluated on the {split} images of {data}", command)
+    return load_for(
+        data,
+        Preprocessing.model_validate(saved.card.preprocessing),
+        saved.card.class_names,
+        split=split,
+        splits=splits,
+        data_dir=data_dir,
+        progress=True,
+    )
 
 
 def note_opening(run: Path, reason: str, command: str) -> None:

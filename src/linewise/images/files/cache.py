@@ -6,15 +6,12 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 import time
-import warnings
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import astuple, dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,13 +20,13 @@ from linewise.foundations.errors import DataError
 from linewise.foundations.paths import cache_dir
 from linewise.images.files.decode import Decoded, Header, decode_quietly, read_header
 from linewise.images.files.listing import Entry
+from linewise.images.files.parallel import by_blocks
 from linewise.images.preprocessing import Geometry
 
 VERSION = 1
 """Raised when decoding changes, so that older caches are not used."""
-BLOCK = 64
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+DAY_S = 86_400
+Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True)
@@ -48,9 +45,17 @@ class Store:
 
 
 def scan(root: Path, entries: list[Entry], max_megapixels: float, progress: bool) -> list[Header | str]:
-    """Headers of all files, or what is wrong with them."""
-    paths = [root / entry.name for entry in entries]
-    return _parallel(lambda path: read_header(path, max_megapixels), paths, "looking at images", progress)
+    """Headers of all files, or what is wrong with them; kept in the cache."""
+    path = _folder() / f"{_key(root, entries, 'headers', max_megapixels)}.json"
+    kept = _facts(path, lambda facts: [Header(*fact) if isinstance(fact, list) else str(fact) for fact in facts])
+    if kept is not None and len(kept) == len(entries):
+        return kept
+    work = partial(_scan_block, str(root), [entry.name for entry in entries], max_megapixels)
+    headers = [
+        header for block in by_blocks(work, len(entries), "looking at images", progress) for header in block
+    ]
+    write_json(path, [list(astuple(header)) if isinstance(header, Header) else header for header in headers])
+    return headers
 
 
 def decoded(root: Path, entries: list[Entry], geometry: Geometry, max_megapixels: float, progress: bool) -> Store:
@@ -61,114 +66,99 @@ def decoded(root: Path, entries: list[Entry], geometry: Geometry, max_megapixels
     Raises:
         DataError: not enough room in the cache folder.
     """
-    folder = cache_dir() / "decoded"
-    key = _key(root, entries, geometry, max_megapixels)
+    shape_said = geometry.model_dump_json(include={"height", "width", "channels", "fit"})
+    key = _key(root, entries, shape_said, max_megapixels)
+    folder = _folder()
     data_path, facts_path = folder / f"{key}.npy", folder / f"{key}.json"
     shape = (len(entries), geometry.height, geometry.width, geometry.channels)
-    if (store := _load(data_path, facts_path, shape)) is not None:
+    if (store := _facts(facts_path, partial(_store, data_path))) is not None and store.images_NHWC.shape == shape:
         return store
     _make_room(folder, shape)
-    partial = folder / f".{key}.{os.getpid()}.partial"
-    failed: dict[int, str] = {}
+    growing = folder / f".{key}.{os.getpid()}.partial"
+    failed: dict[str, str] = {}
     coloured = False
     try:
-        images_NHWC = np.lib.format.open_memmap(partial, "w+", np.uint8, shape)
-
-        def one(i: int) -> bool | str:
-            outcome = decode_quietly(root / entries[i].name, geometry, max_megapixels)
-            if isinstance(outcome, Decoded):
-                images_NHWC[i] = outcome.image_HWC
-                return outcome.coloured
-            return outcome
-
-        for i, outcome in enumerate(_parallel(one, range(len(entries)), "decoding images", progress)):
-            if isinstance(outcome, str):
-                failed[i] = outcome
-            else:
-                coloured = coloured or outcome
-        images_NHWC.flush()
-        write_json(facts_path, {"failed": {str(i): text for i, text in failed.items()}, "coloured": coloured})
-        os.replace(partial, data_path)
+        np.lib.format.open_memmap(growing, "w+", np.uint8, shape)
+        names = [entry.name for entry in entries]
+        work = partial(_decode_block, str(root), names, str(growing), geometry, max_megapixels)
+        for wrong, any_colour in by_blocks(work, len(entries), "decoding images", progress):
+            failed |= {str(i): text for i, text in wrong.items()}
+            coloured = coloured or any_colour
+        write_json(facts_path, {"failed": failed, "coloured": coloured})
+        os.replace(growing, data_path)
     finally:
-        partial.unlink(missing_ok=True)
-    return Store(np.load(data_path, mmap_mode="r"), failed, coloured)
+        growing.unlink(missing_ok=True)
+    return _store(data_path, {"failed": failed, "coloured": coloured})
 
 
-def _load(data_path: Path, facts_path: Path, shape: tuple[int, ...]) -> Store | None:
+def _scan_block(root: str, names: list[str], max_megapixels: float, start: int, stop: int) -> list[Header | str]:
+    return [read_header(os.path.join(root, name), max_megapixels) for name in names[start:stop]]
+
+
+def _decode_block(
+    root: str, names: list[str], path: str, geometry: Geometry, max_megapixels: float, start: int, stop: int
+) -> tuple[dict[int, str], bool]:
+    """Decode some files into the memory map at `path`; what failed, and whether any image has colour."""
+    images_NHWC = np.lib.format.open_memmap(path, "r+")
+    failed, coloured = {}, False
+    for i in range(start, stop):
+        outcome = decode_quietly(os.path.join(root, names[i]), geometry, max_megapixels)
+        if isinstance(outcome, Decoded):
+            images_NHWC[i] = outcome.image_HWC
+            coloured = coloured or outcome.coloured
+        else:
+            failed[i] = outcome
+    images_NHWC.flush()
+    return failed, coloured
+
+
+def _facts(path: Path, make: Callable[[Any], Kept]) -> Kept | None:
+    """What an earlier call left; None where it is missing or of no use."""
     try:
-        facts = json.loads(facts_path.read_text(encoding="utf-8"))
-        images_NHWC = np.load(data_path, mmap_mode="r", allow_pickle=False)
-        failed = {int(i): str(text) for i, text in facts["failed"].items()}
-        coloured = bool(facts["coloured"])
+        return make(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return Store(images_NHWC, failed, coloured) if images_NHWC.shape == shape else None
 
 
-def _key(root: Path, entries: list[Entry], geometry: Geometry, max_megapixels: float) -> str:
+def _store(data_path: Path, facts: dict[str, Any]) -> Store:
+    images_NHWC = np.load(data_path, mmap_mode="r", allow_pickle=False)
+    return Store(images_NHWC, {int(i): str(text) for i, text in facts["failed"].items()}, bool(facts["coloured"]))
+
+
+def _key(root: Path, entries: list[Entry], said: str, max_megapixels: float) -> str:
     from PIL import __version__ as pillow
 
-    digest = hashlib.sha256(
-        f"{VERSION} {pillow} {os.path.realpath(root)} {max_megapixels}\n".encode(errors="replace")
-    )
-    digest.update(geometry.model_dump_json(include={"height", "width", "channels", "fit"}).encode())
+    digest = hashlib.sha256(f"{VERSION} {pillow} {max_megapixels} {said}\n".encode())
+    digest.update(os.fsencode(os.path.realpath(root)))
     for entry in entries:
-        digest.update(f"\n{entry.name}\0{entry.size}\0{entry.changed_ns}".encode(errors="surrogateescape"))
+        digest.update(b"\n" + os.fsencode(entry.name) + f"\0{entry.size}\0{entry.changed_ns}".encode())
     return digest.hexdigest()[:32]
 
 
-def _make_room(folder: Path, shape: tuple[int, ...]) -> None:
+def _folder() -> Path:
+    folder = cache_dir() / "decoded"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(folder).free
-        for leftover in folder.glob(".*.partial"):
-            if time.time() - leftover.stat().st_mtime > 86_400:
+        for leftover in folder.glob(".*.partial"):  # of processes that were killed
+            if time.time() - leftover.stat().st_mtime > DAY_S:
                 leftover.unlink(missing_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+        reason = "permission denied"
     except OSError as error:
-        raise DataError(
-            f"the cache folder cannot be written ({error.strerror})",
-            where=str(folder),
-            mend="name another with LINEWISE_CACHE",
-        ) from None
-    needed = int(np.prod(shape, dtype=np.int64))
+        reason = error.strerror
+    raise DataError(
+        f"the cache folder cannot be written ({reason})",
+        where=str(folder),
+        mend="name another with LINEWISE_CACHE",
+    )
+
+
+def _make_room(folder: Path, shape: tuple[int, ...]) -> None:
+    free, needed = shutil.disk_usage(folder).free, int(np.prod(shape, dtype=np.int64))
     if needed > 0.9 * free:
         raise DataError(
             f"{shape[0]:,} images of {shape[1]}×{shape[2]} need {needed / 1e9:.1f} GB, {free / 1e9:.1f} are free",
             where=str(folder),
             mend="choose smaller images with --size, or another folder with LINEWISE_CACHE",
         )
-
-
-def _parallel(work: Callable[[Item], Result], items: Iterable[Item], title: str, progress: bool) -> list[Result]:
-    """`map` over threads (Pillow decodes outside Python's lock), with a bar on a terminal.
-
-    Warnings are silenced here, not in the threads: Python keeps them for all threads at once.
-    """
-    items = list(items)
-    blocks = [items[start : start + BLOCK] for start in range(0, len(items), BLOCK)]
-    results: list[Result] = []
-    with warnings.catch_warnings(), ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
-        warnings.simplefilter("ignore")
-        done = pool.map(lambda block: [work(item) for item in block], blocks)
-        with _bar(title, len(items), progress) as advance:
-            try:
-                for block in done:
-                    results += block
-                    advance(len(block))
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
-    return results
-
-
-@contextmanager
-def _bar(title: str, total: int, wanted: bool) -> Iterator[Callable[[int], None]]:
-    if not (wanted and sys.stderr.isatty()):
-        yield lambda number: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=total)
-        yield lambda number: bar.advance(task, number)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
     from linewise.images.preprocessing import Geometry
 
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "PPM", "JPEG2000", "AVIF", "MPO")
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "PPM", "JPEG2000", "AVIF")
 """What Pillow may try; formats that start other programs (EPS) are not among them."""
 _SUFFIXES = "png apng jpg jpeg jpe jfif jif webp tif tiff bmp dib gif ppm pgm pbm pnm jp2 j2k avif mpo"
 SUFFIXES = frozenset(f".{suffix}" for suffix in _SUFFIXES.split())
@@ -51,7 +53,7 @@ class Decoded:
     coloured: bool
 
 
-def read_header(path: Path, max_megapixels: float) -> Header | str:
+def read_header(path: str | Path, max_megapixels: float) -> Header | str:
     """Size (with the EXIF orientation applied) and mode; a sentence when the file is no image or too large."""
     try:
         with _open(path) as image:
@@ -61,7 +63,7 @@ def read_header(path: Path, max_megapixels: float) -> Header | str:
             if _turned(image):
                 width, height = height, width
             return Header(height, width, image.mode, int(getattr(image, "n_frames", 1)))
-    except DAMAGE as error:
+    except Exception as error:  # decoders raise anything on damaged files
         return _sentence(path, error)
 
 
@@ -74,7 +76,7 @@ def decode(file: str | Path | IO[bytes], geometry: Geometry, max_megapixels: flo
         with warnings.catch_warnings():  # Pillow warns of odd EXIF and of large images; our own cap decides
             warnings.simplefilter("ignore")
             return _decode(file, geometry, max_megapixels)
-    except DAMAGE as error:
+    except Exception as error:  # decoders raise anything on damaged files
         return _sentence(file, error)
 
 
@@ -82,7 +84,7 @@ def decode_quietly(file: str | Path, geometry: Geometry, max_megapixels: float) 
     """`decode` for use in threads: the caller has silenced warnings, which Python does for all threads at once."""
     try:
         return _decode(file, geometry, max_megapixels)
-    except DAMAGE as error:
+    except Exception as error:  # decoders raise anything on damaged files
         return _sentence(file, error)
 
 
@@ -98,10 +100,18 @@ def _decode(file: str | Path | IO[bytes], geometry: Geometry, max_megapixels: fl
 def _open(file: str | Path | IO[bytes]) -> Image:
     from PIL import Image
 
-    if isinstance(file, str | Path) and not Path(file).is_file():
-        path = Path(file)
-        raise FileNotFoundError("is not a regular file" if path.exists() else "does not exist")
-    return Image.open(file, formats=FORMATS)
+    if isinstance(file, str | Path) and not os.path.isfile(file):
+        raise FileNotFoundError("is not a regular file" if os.path.exists(file) else "does not exist")
+    return Image.open(file, formats=_formats())
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """Those of `FORMATS` that this Pillow was built with."""
+    from PIL import Image
+
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def _too_large(image: Image, max_megapixels: float) -> str:
@@ -114,7 +124,7 @@ def _too_large(image: Image, max_megapixels: float) -> str:
 def _turned(image: Image) -> bool:
     try:
         return image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-    except DAMAGE:
+    except Exception:  # damaged EXIF is taken as none
         return False
 
 

@@ -49,9 +49,9 @@ class Listing:
                     yield split, name, entry
 
 
-def has_class_folders(path: Path) -> bool:
-    """Whether `path` is a folder with a folder in it, or nothing at all; its listing says what is wrong."""
-    return path.is_dir()
+def shown(name: str) -> str:
+    """A file name that can be printed and stored, whatever bytes it is made of."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def list_images(root: Path, findings: Findings) -> Listing:
@@ -80,7 +80,12 @@ def list_images(root: Path, findings: Findings) -> Listing:
     if not by_split:
         listing.splits["train"] = walker.classes(root)
     elif "train" not in by_split:
-        listing.splits["train"] = _only_classes(walker, root, by_split)
+        raise DataError(
+            f"a folder {', '.join(folder.name for folder in by_split.values())}, but no folder train",
+            where=str(root),
+            expected="train/CLASS/…, and beside it validation and test if there are such images",
+            mend="rename the folder of the training images to train, or name the class folders' own parent",
+        )
     else:
         if others:
             findings.warn("ignored", f"folders beside train, left out: {listed(others)}")
@@ -89,17 +94,6 @@ def list_images(root: Path, findings: Findings) -> Listing:
                 listing.splits[split] = walker.classes(by_split[split])
     walker.report()
     return listing
-
-
-def _only_classes(walker: _Walker, root: Path, by_split: dict[str, Path]) -> dict[str, list[Entry]]:
-    """Folders `test` and the like without `train`: a split cannot stand alone."""
-    names = ", ".join(folder.name for folder in by_split.values())
-    raise DataError(
-        f"a folder {names}, but no folder train",
-        where=str(root),
-        expected="train/CLASS/…, and beside it validation and test if there are such images",
-        mend="rename the folder of the training images to train, or name the class folders' own parent",
-    )
 
 
 class _Walker:
@@ -113,7 +107,7 @@ class _Walker:
         """Image files by class."""
         folders = self.folders(folder)
         if not folders:
-            loose = any(_is_image(Path(e.path)) for e in self._scan(folder) if e.is_file())
+            loose = any(_is_image(Path(e.path)) for e in self._scan(folder))
             raise DataError(
                 "holds images, but no class folders" if loose else "holds no class folders",
                 where=str(folder),
@@ -122,6 +116,13 @@ class _Walker:
             )
         found = {}
         for path in folders:
+            if shown(path.name) != path.name:
+                raise DataError(
+                    "the name of this class folder is not text in UTF-8",
+                    where=shown(str(path)),
+                    expected="a name that can be printed",
+                    mend="rename the folder",
+                )
             found[path.name] = self.images(path, (os.path.realpath(folder),))
             if not found[path.name]:
                 raise DataError(
@@ -147,7 +148,7 @@ class _Walker:
         for entry in self._scan(folder):
             if JUNK.fullmatch(entry.name):
                 self._note(self.junk, entry.path)
-            elif entry.is_dir():
+            elif _is_folder(entry):
                 found.append(Path(entry.path))
             else:
                 self._regular(entry)
@@ -168,7 +169,7 @@ class _Walker:
         for item in self._scan(folder):
             if JUNK.fullmatch(item.name):
                 self._note(self.junk, item.path)
-            elif item.is_dir():
+            elif _is_folder(item):
                 below = self.images(Path(item.path), (*above, real))
                 if below:
                     self._note(self.nested, item.path)
@@ -222,7 +223,7 @@ class _Walker:
         return Path(path).relative_to(self.root).as_posix()
 
     def _note(self, names: list[str], path: str) -> None:
-        name = self._relative(path)
+        name = shown(self._relative(path))
         if name not in names:
             names.append(name)
 
@@ -240,6 +241,13 @@ class _Walker:
         if self.nested:
             text = f"images in folders inside class folders belong to the outer class: {listed(self.nested)}"
             self.findings.warn("nested", text)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _is_image(path: Path) -> bool:

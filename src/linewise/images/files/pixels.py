@@ -16,7 +16,7 @@ def upright(image: Image.Image) -> Image.Image:
     image.load()
     try:
         return ImageOps.exif_transpose(image)
-    except (OSError, ValueError, SyntaxError, KeyError, TypeError, ArithmeticError):
+    except Exception:  # whatever Pillow makes of damaged EXIF
         return image
 
 

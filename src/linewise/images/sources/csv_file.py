@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -142,13 +143,16 @@ def read_table(path: Path, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
             numbers.append(number)
             yield rest
 
+    rows = pixels()
+    first = next(rows, None)
+    if first is None:
+        raise DataError("holds no images", where=str(path), expected=_EXPECTED)
     try:
-        # by blocks of whole numbers: numpy's own reader is many times faster than one in Python
-        values = np.loadtxt(pixels(), dtype=np.int32, delimiter=layout.separator, ndmin=2, comments=None)
+        values = np.loadtxt(
+            chain([first], rows), dtype=np.int32, delimiter=layout.separator, ndmin=2, comments=None
+        )
     except ValueError:
         raise _first_wrong(path, layout) from None
-    if not labels:
-        raise DataError("holds no images", where=str(path), expected=_EXPECTED)
     side = round((layout.num_columns - 1) ** 0.5)
     if values.shape != (len(labels), side * side) or values.min() < 0 or values.max() > 255:
         raise _first_wrong(path, layout)

@@ -12,7 +12,7 @@ from linewise.images.checking.findings import Findings, listed, plural
 from linewise.images.files.cache import Store, decoded, scan
 from linewise.images.files.decode import Header
 from linewise.images.files.geometry import settle
-from linewise.images.files.listing import Entry, list_images
+from linewise.images.files.listing import Entry, list_images, shown
 from linewise.images.files.pixels import GREY_MODES
 from linewise.images.preprocessing import Geometry
 from linewise.images.sources.base import Found, RawPart, Request, Source
@@ -57,7 +57,11 @@ def _readable(
 ) -> tuple[list[tuple[str, str, Entry]], list[Header]]:
     """Files without those that are no whole images; refused unless they may be left out."""
     findings = request.findings
-    bad = [(file[2].name, header) for file, header in zip(files, headers, strict=True) if isinstance(header, str)]
+    bad = [
+        (shown(file[2].name), header)
+        for file, header in zip(files, headers, strict=True)
+        if isinstance(header, str)
+    ]
     if not bad:
         return files, [header for header in headers if isinstance(header, Header)]
     findings.unreadable += bad
@@ -94,7 +98,7 @@ def _describe(files: list[tuple[str, str, Entry]], headers: list[Header], findin
         findings.modes[f"{'grey' if is_grey else 'colour'}{', ' + depth if depth else ''}"] += 1
         grey += is_grey
         if header.frames > 1:
-            animated.append(entry.name)
+            animated.append(shown(entry.name))
     if animated:
         text = f"{plural(len(animated), 'image')} of several frames, the first is taken: {listed(animated)}"
         findings.warn("animated", text)
@@ -121,5 +125,5 @@ def _parts(files: list[tuple[str, str, Entry]], images_NHWC: np.ndarray) -> dict
         start, stop = int(where[0]), int(where[-1]) + 1
         some = files[start:stop]
         labels_N = np.array([name for _, name, _ in some])
-        parts[split] = RawPart(images_NHWC[start:stop], labels_N, [entry.name for _, _, entry in some])
+        parts[split] = RawPart(images_NHWC[start:stop], labels_N, [shown(entry.name) for _, _, entry in some])
     return parts

@@ -57,7 +57,7 @@ class IdxFolder(Source):
                     raise DataError(
                         f"{found[split, other].name} without its {what}",
                         where=str(folder),
-                        expected=found[split, other].name.replace(other, what),
+                        expected=_partner(found[split, other].name, other, what),
                     )
         images, labels = {}, {}
         for split in splits:
@@ -74,6 +74,15 @@ class IdxFolder(Source):
             request.findings.sizes[array.shape[1], array.shape[2]] += len(array)
             request.findings.modes["colour" if array.shape[3] == 3 else "grey"] += len(array)
         return Found({split: RawPart(images_of[split], labels[split]) for split in images_of})
+
+
+def _partner(name: str, what: str, other: str) -> str:
+    """
+    >>> _partner("t10k-images-idx3-ubyte.gz", "images", "labels")
+    't10k-labels-idx1-ubyte.gz'
+    """
+    dims = {"images": "idx3", "labels": "idx1"}
+    return name.replace(what, other).replace(dims[what], dims[other])
 
 
 def _pairs(folder: Path) -> dict[tuple[str, str, str], Path]:
