@@ -70,6 +70,9 @@ def download(
     """Fetch a data set by name; the only command that uses the network."""
     from linewise.images.download import download as fetch_all
 
+    if name == "digits":
+        typer.echo("digits is inside scikit-learn: there is nothing to download")
+        return
     if not sys.stderr.isatty():
         folder = fetch_all(name, data_dir, force=force)
     else:
@@ -114,7 +117,7 @@ def show(result: DataCheck) -> None:
         if result.shape
         else ""
     )
-    console.print(Text(f"{result.name}  ({result.kind or 'not recognised'})", style="bold"))
+    console.print(Text(f"{result.name}  ({result.kind})" if result.kind else result.name, style="bold"))
     facts = {
         "networks see": shape,
         "stored sizes": _some(result.sizes),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+from linewise.foundations.amounts import write_amount
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,6 +23,23 @@ def console() -> Console:
 
     found = Console(highlight=False)
     return found if found.is_terminal else Console(highlight=False, width=WIDE)
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    def percent(value: float | None) -> str:
+        return "–" if value is None else f"{value:.2%}"
+
+    tested = row["test_accuracy"] is not None
+    return [
+        f"{row['parameters']:,}",
+        write_amount(row["macs"]),
+        percent(row["train_accuracy"]),
+        percent(row["validation_accuracy"]),
+        percent(row["test_accuracy"]),
+        f"{row['test_low']:.2%} – {row['test_high']:.2%}" if tested else "–",
+        f"{row['num_seeds']} × {row['num_test']:,}" if tested else "–",
+        f"{row['images_per_s']:,.0f}" if row["images_per_s"] else "–",
+    ]
 
 
 def echo(text: str) -> None:

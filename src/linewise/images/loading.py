@@ -152,7 +152,7 @@ class Draft:
     def find(self) -> Found:
         """Read the source and bring all images to one shape; classes are those of the training images."""
         self.opened = open_source(self.source, self.request)
-        self.name, self.where = self.opened.name, self.opened.where
+        self.name, self.where, self.findings.kind = self.opened.name, self.opened.where, self.opened.kind
         found = self.opened.read(self.request)
         if not self.class_names:
             self.class_names = in_order(found.parts["train"].labels_N.tolist())

@@ -127,7 +127,7 @@ def parse_share(text: str | None, *, where: str) -> float | int | None:
         if text.strip().endswith("%"):
             value: float | int = float(text.strip()[:-1]) / 100
         else:
-            value = int(text.replace("_", "").replace(",", "")) if text.strip().isdigit() else float(text)
+            value = int(text) if text.strip().isdecimal() else float(text)
     except ValueError:
         value = 0
     if (isinstance(value, int) and value >= 1) or (isinstance(value, float) and 0 < value < 1):

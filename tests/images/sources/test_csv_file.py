@@ -120,3 +120,10 @@ def test_broken_tables(tmp_path, refusal, text, message):
 def test_no_text(tmp_path, refusal):
     (tmp_path / "x.csv").write_bytes(b"\xff\xfe\x00\x80" * 10)
     assert refusal(lambda: load(tmp_path / "x.csv")) == "DIR/x.csv: is not text in UTF-8" + KIND
+
+
+def test_endless_line(tmp_path, refusal):
+    (tmp_path / "x.csv").write_text(HEAD + "\n" + "1," * 2**22)
+    assert refusal(lambda: load(tmp_path / "x.csv")) == (
+        "DIR/x.csv, line 2: is longer than 4,194,304 characters\n  expected: one image per line"
+    )

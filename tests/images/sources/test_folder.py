@@ -103,6 +103,20 @@ def test_odd_class_names(class_folders, name):
     assert set(load(class_folders(classes=(name, "dog"))).class_names) == {name, "dog"}
 
 
+def test_names_that_are_no_text(class_folders, refusal):
+    """As from archives made on other systems: files are taken, under a name that can be printed; classes not."""
+    root = class_folders()
+    os.rename(root / "cat" / "0.png", os.fsencode(root / "cat") + b"/caf\xe9.png")
+    images = load(root)
+    assert "cat/caf\ufffd.png" in pixels_by_name(images)
+    images.record.save(root.parent / "record.json")
+    os.rename(root / "cat", os.fsencode(root) + b"/caf\xe9")
+    assert refusal(lambda: load(root)) == (
+        "DIR/pictures/caf\ufffd: the name of this class folder is not text in UTF-8"
+        "\n  expected: a name that can be printed\n  to mend:  rename the folder"
+    )
+
+
 def test_grey_and_colour_mixed(class_folders, tmp_path):
     root = class_folders(classes=("cat",))
     class_folders(classes=("dog",), mode="L")

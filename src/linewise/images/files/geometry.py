@@ -30,11 +30,12 @@ def _usual_size(sizes: Counter[tuple[int, int]], findings: Findings) -> tuple[in
     heights, widths = np.array(list(sizes)).T
     weights = np.array(list(sizes.values()))
     height, width = int(np.median(np.repeat(heights, weights))), int(np.median(np.repeat(widths, weights)))
+    usual = sizes[height, width] * 2 > sizes.total()
     longest = MAX_COMMON if len(sizes) == 1 else MAX_MIXED
     shrunk = max(height, width) > longest
-    if shrunk:
-        scale = longest / max(height, width)
-        height, width = (max(8, 4 * round(side * scale / 4)) for side in (height, width))
+    if shrunk or not usual:  # multiples of four can be halved twice, and cut into patches
+        scale = min(1, longest / max(height, width))
+        height, width = (max(4, 4 * round(side * scale / 4)) for side in (height, width))
     if len(sizes) > 1:
         findings.warn(
             "sizes",

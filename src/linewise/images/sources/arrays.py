@@ -16,15 +16,12 @@ def read_arrays(images: Any, labels: Any, request: Request, where: str = "arrays
     if images is None or labels is None:
         raise DataError("images without labels", where=where, expected="two arrays: images and labels")
     arrays = {"train": (np.asarray(images), np.asarray(labels))}
-    return from_pairs(arrays, request, where, kind="arrays")
+    return from_pairs(arrays, request, where)
 
 
-def from_pairs(
-    pairs: dict[str, tuple[np.ndarray, np.ndarray]], request: Request, where: str, *, kind: str
-) -> Found:
+def from_pairs(pairs: dict[str, tuple[np.ndarray, np.ndarray]], request: Request, where: str) -> Found:
     """Images and labels by split, of any number type."""
     findings = request.findings
-    findings.kind = kind
     for split, (images, labels) in pairs.items():
         if images.ndim and labels.ndim:
             same_number(split, len(images), len(labels), where)

@@ -46,7 +46,6 @@ class CifarFolder(Source):
         if (path / "train").is_dir():
             return ClassFolders().read(path, request)
         findings = request.findings
-        findings.kind = self.kind
         parts = {}
         with _opener(path) as read:
             for split, names in BATCHES.items():

@@ -16,6 +16,7 @@ from linewise.images.files.listing import SPLIT_NAMES
 from linewise.images.sources.arrays import from_pairs
 from linewise.images.sources.base import Found, Request, Source
 
+LONGEST_LINE = 2**22
 _LABEL_NAMES = ("label", "class", "target", "y")
 _EXPECTED = "label,pixel0,pixel1,… and one line per square grey image"
 
@@ -54,7 +55,7 @@ class CsvFile(Source):
                 request.findings.warn("no_labels", f"{files[split].name} has no labels: left out")
                 continue
             pairs[split] = read_table(files[split], layout)
-        return from_pairs(pairs, request, str(path), kind=self.kind)
+        return from_pairs(pairs, request, str(path))
 
 
 def _files(folder: Path) -> dict[str, Path]:
@@ -76,9 +77,13 @@ def _files(folder: Path) -> dict[str, Path]:
 def _lines(path: Path) -> Iterator[str]:
     try:
         with open(path, encoding="utf-8-sig", newline=None) as file:
-            for number, line in enumerate(file, 1):
-                if len(line) > 2**24:
-                    raise DataError(f"line {number} is longer than 16 MB", where=str(path), expected=_EXPECTED)
+            for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), ""), 1):
+                if len(line) > LONGEST_LINE:
+                    raise DataError(
+                        f"is longer than {LONGEST_LINE:,} characters",
+                        where=f"{path}, line {number}",
+                        expected="one image per line",
+                    )
                 yield line
     except UnicodeDecodeError:
         raise DataError("is not text in UTF-8", where=str(path), expected=_EXPECTED) from None

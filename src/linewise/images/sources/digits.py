@@ -16,7 +16,6 @@ def read_digits(findings: Findings) -> Found:
 
     pixels_ND, labels_N = load_digits(return_X_y=True)
     images_NHWC = np.rint(np.asarray(pixels_ND).reshape(-1, 8, 8, 1) * (255 / 16)).astype(np.uint8)
-    findings.kind = "digits"
     findings.sizes[8, 8] += len(images_NHWC)
     findings.modes["grey"] += len(images_NHWC)
     return Found({"train": RawPart(images_NHWC, np.asarray(labels_N).astype(str))}, coloured=False)

@@ -17,7 +17,7 @@ from linewise.images.files.pixels import GREY_MODES
 from linewise.images.preprocessing import Geometry
 from linewise.images.sources.base import Found, RawPart, Request, Source
 
-_DEPTHS = {"1": "1 bit", "I": "16 bit", "F": "fractions", "P": "palette", "CMYK": "CMYK", "RGBA": "alpha"}
+_DEPTHS = {"1": "1 bit", "I": "16 bit", "F": "fractions", "P": "palette", "CMYK": "CMYK", "RGBA": "with alpha"}
 
 
 class ClassFolders(Source):
@@ -31,7 +31,6 @@ class ClassFolders(Source):
 
     def read(self, path: Path, request: Request) -> Found:
         findings, options = request.findings, request.options
-        findings.kind = self.kind
         listing = list_images(path, findings)
         files = list(listing.flat())
         headers = scan(path, [entry for _, _, entry in files], options.max_megapixels, request.progress)
@@ -94,8 +93,8 @@ def _describe(files: list[tuple[str, str, Entry]], headers: list[Header], findin
         is_grey = header.mode in GREY_MODES
         depth = "16 bit" if header.mode.startswith("I") else _DEPTHS.get(header.mode, "")
         if header.mode in ("LA", "La", "PA", "RGBa"):
-            depth = "alpha"
-        findings.modes[f"{'grey' if is_grey else 'colour'}{', ' + depth if depth else ''}"] += 1
+            depth = "with alpha"
+        findings.modes[f"{'grey' if is_grey else 'colour'} {depth}".strip()] += 1
         grey += is_grey
         if header.frames > 1:
             animated.append(shown(entry.name))

@@ -68,7 +68,6 @@ class IdxFolder(Source):
             images, labels = {"train": images["test"]}, {"train": labels["test"]}
         elif "train" not in splits:
             raise DataError("no training images", where=str(folder), expected="train-images-idx3-ubyte")
-        request.findings.kind = self.kind
         images_of = to_images(images, request.findings, str(folder))
         for array in images_of.values():
             request.findings.sizes[array.shape[1], array.shape[2]] += len(array)

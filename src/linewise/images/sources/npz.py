@@ -50,7 +50,7 @@ class NpzFile(Source):
             raise DataError(
                 "may not be read (permission denied)", where=where, mend="check its permissions"
             ) from None
-        return from_pairs(arrays, request, where, kind=self.kind)
+        return from_pairs(arrays, request, where)
 
 
 def _pairs(names: list[str]) -> dict[str, tuple[str, str]]:

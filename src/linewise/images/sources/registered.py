@@ -32,6 +32,7 @@ class Opened:
     """A source that was found, not read yet."""
 
     name: str
+    kind: str
     where: str
     read: Callable[[Request], Found]
     usual: Usual = field(default_factory=Usual)
@@ -46,17 +47,19 @@ def open_source(data: Data, request: Request) -> Opened:
     """
     if isinstance(data, tuple):
         images, labels = data
-        return Opened("arrays", "arrays", lambda r: read_arrays(images, labels, r))
+        return Opened("arrays", "arrays", "arrays", lambda r: read_arrays(images, labels, r))
     if isinstance(data, str) and data == "digits":
-        return Opened("digits", "digits", lambda r: read_digits(r.findings))
+        return Opened("digits", "digits", "digits", lambda r: read_digits(r.findings))
     if isinstance(data, str) and data in NAMED:
         known = NAMED[data]
         path = known.find(request.data_dir)
-        return Opened(data, str(path), lambda r: known.read(path, r), known.usual, official=True)
+        return Opened(
+            data, known.source.kind, str(path), lambda r: known.read(path, r), known.usual, official=True
+        )
     path = Path(data).expanduser()
     source = _recognise(path, str(data))
     name = path.resolve().name if path.name in ("", ".", "..") else path.name
-    return Opened(name or "data", str(path), lambda r: source.read(path, r))
+    return Opened(name or "data", source.kind, str(path), lambda r: source.read(path, r))
 
 
 def _recognise(path: Path, data: str) -> Source:

@@ -1,0 +1,59 @@
+"""The report of a study, from its folder alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from linewise.analysis import summarise
+from linewise.foundations.atomic import write_text
+from linewise.foundations.errors import missing_extra
+from linewise.foundations.folder import StudyFolder
+from linewise.report.results import write_results
+
+
+def build(study: Path, *, figures: bool = True) -> Path:
+    """Make `report/index.html`, `report/figures/`, `report/results.csv` and `report/results.json`.
+
+    Torch is not needed.
+
+    Args:
+        study: a folder that `linewise compare` wrote; it may be unfinished.
+        figures: also write each chart as PNG and SVG.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        DataError: the folder holds no study, or a record is damaged.
+        ConfigError: the extra `report` is not installed.
+    """
+    folder = StudyFolder.open(study)
+    summary = summarise(folder)
+    try:
+        import altair  # noqa: F401
+        import jinja2  # noqa: F401
+        import vl_convert  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise missing_extra(str(error.name), "report", "the report") from None
+    from linewise.report.charts.accuracy import accuracy_chart
+    from linewise.report.charts.chart import Looks
+    from linewise.report.charts.confusions import confusion_charts
+    from linewise.report.charts.cost import cost_charts
+    from linewise.report.charts.curves import curve_charts
+    from linewise.report.charts.reliability import reliability_chart
+    from linewise.report.page import network_calibrations, render
+    from linewise.report.pictures import pictures
+
+    looks = Looks(summary)
+    calibrations = network_calibrations(summary)
+    shown = {k: v for k, v in calibrations.items() if k != "majority"}
+    maybe = [accuracy_chart(summary, looks), reliability_chart(summary, shown, looks)]
+    charts = [c for c in maybe if c is not None] + curve_charts(summary, looks) + cost_charts(summary, looks)
+    confusions = confusion_charts(summary)
+    if figures:
+        for chart in [*charts, *confusions.values()]:
+            chart.save(folder.report_path / "figures")
+    write_results(summary, folder.report_path)
+    page = folder.report_path / "index.html"
+    write_text(page, render(summary, charts, confusions, calibrations, pictures(summary.evidence)))
+    return page

@@ -1,0 +1,1 @@
+"""Charts: one Vega-Lite specification each, for the page and for PNG and SVG alike."""

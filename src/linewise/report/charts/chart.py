@@ -1,0 +1,126 @@
+"""What a chart is, how it looks, and how it becomes a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from linewise.analysis import Summary
+from linewise.foundations.atomic import replace_file, write_text
+
+FONT = "DejaVu Sans, Verdana, sans-serif"
+INK, GRID = "#26303a", "#e4e8ec"
+RECURRENT = ["#0072b2", "#56b4e9", "#004466", "#7b6fd0", "#009e9e", "#8fb8de", "#3d3d99", "#66c2c2"]
+CONVOLUTIONAL = ["#d55e00", "#e69f00", "#8c3300", "#f0b27a"]
+CONTROL = ["#555555", "#8c8c8c", "#b3b3b3", "#333333"]
+SHAPES = [
+    "circle",
+    "square",
+    "triangle-up",
+    "diamond",
+    "cross",
+    "triangle-down",
+    "triangle-right",
+    "triangle-left",
+]
+DASHES = [[1, 0], [6, 2], [2, 2], [8, 2, 2, 2], [4, 4], [10, 3], [1, 3], [6, 2, 1, 2]]
+CONFIG: dict[str, Any] = {
+    "font": FONT,
+    "background": "#ffffff",
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": INK, "titleColor": INK, "gridColor": GRID, "domainColor": "#9aa5b1", "tickColor": "#9aa5b1",
+        "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "labelLimit": 180,
+    },
+    "legend": {"labelFontSize": 12, "titleFontSize": 12, "labelLimit": 220, "symbolStrokeWidth": 2},
+    "title": {"fontSize": 14, "fontWeight": 600, "color": INK, "anchor": "start", "offset": 10},
+}  # fmt: skip
+PNG_SCALE = 2
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One chart.
+
+    Attributes:
+        name: of its files and of its place in the page.
+        caption: what it shows, for people who cannot see it too.
+        spec: Vega-Lite, without a width where it may grow with the page.
+        width: pixels in files; None where the specification has its own.
+    """
+
+    name: str
+    caption: str
+    spec: dict[str, Any]
+    width: int | None = 460
+
+    def for_files(self) -> dict[str, Any]:
+        """The specification with the width it has in files."""
+        return {**self.spec, "width": self.width} if self.width else self.spec
+
+    def for_page(self) -> dict[str, Any]:
+        """The specification with a width that follows the page."""
+        if not self.width:
+            return self.spec
+        return {**self.spec, "width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
+
+    def save(self, folder: Path) -> None:
+        """Write `NAME.svg` and `NAME.png` (twice the size in pixels)."""
+        import vl_convert
+
+        write_text(folder / f"{self.name}.svg", vl_convert.vegalite_to_svg(self.for_files()))
+        with replace_file(folder / f"{self.name}.png") as file:
+            file.write(vl_convert.vegalite_to_png(self.for_files(), scale=PNG_SCALE))
+
+
+def make(name: str, caption: str, chart: Any, *, width: int | None = 460, height: int | None = 260) -> Chart:
+    """A chart from Altair's, with the house's looks."""
+    if height:
+        chart = chart.properties(height=height)
+    spec = chart.to_dict()
+    spec["config"] = CONFIG
+    return Chart(name, caption, spec, width)
+
+
+class Looks:
+    """The same colour, shape and dash for a network in every chart: hue tells the family."""
+
+    def __init__(self, summary: Summary) -> None:
+        hues = {"recurrent": RECURRENT, "convolutional": CONVOLUTIONAL, "control": CONTROL}
+        taken = dict.fromkeys(hues, 0)
+        self.labels, self.colours, self.dashes = [], [], []
+        for network in summary.networks:
+            place = taken[network.family]
+            taken[network.family] += 1
+            self.labels.append(network.label)
+            self.colours.append(hues[network.family][place % len(hues[network.family])])
+            self.dashes.append(DASHES[place % len(DASHES)])
+        self.shapes = [SHAPES[i % len(SHAPES)] for i in range(len(self.labels))]
+
+    def colour(self, **legend: Any) -> Any:
+        """Colour by network."""
+        import altair as alt
+
+        scale = alt.Scale(domain=self.labels, range=self.colours)
+        return alt.Color("network:N", scale=scale, title=None, legend=_legend(legend))
+
+    def shape(self, **legend: Any) -> Any:
+        """Shape by network."""
+        import altair as alt
+
+        scale = alt.Scale(domain=self.labels, range=self.shapes)
+        return alt.Shape("network:N", scale=scale, title=None, legend=_legend(legend))
+
+    def dash(self, **legend: Any) -> Any:
+        """Dash by network."""
+        import altair as alt
+
+        scale = alt.Scale(domain=self.labels, range=self.dashes)
+        return alt.StrokeDash("network:N", scale=scale, title=None, legend=_legend(legend))
+
+
+def _legend(options: dict[str, Any]) -> Any:
+    import altair as alt
+
+    return alt.Legend(orient="bottom", columns=4, **options)

@@ -1,0 +1,66 @@
+"""The study as tables for other programs: `results.csv` and `results.json`."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from linewise.analysis import Summary
+from linewise.analysis.confusion import confusion, worst_pairs
+from linewise.foundations.atomic import write_json, write_text
+
+COLUMNS: tuple[str, ...] = (
+    "model", "seed", "parameters", "macs", "train_accuracy", "validation_accuracy", "test_accuracy", "train_s",
+    "images_per_s", "latency_ms_1", "latency_ms_1000", "epochs", "family", "status", "reason",
+)  # fmt: skip
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write_results(summary: Summary, folder: Path) -> None:
+    """Write both files, each whole or not at all."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({k: safe_cell(v) for k, v in row.items()} for row in summary.run_rows())
+    write_text(folder / "results.csv", text.getvalue())
+    write_json(folder / "results.json", as_json(summary))
+
+
+def safe_cell(value: Any) -> Any:
+    """A text that a spreadsheet would take for a formula gets an apostrophe in front."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
+
+def as_json(summary: Summary) -> dict[str, Any]:
+    """The whole summary as plain data."""
+    evidence = summary.evidence
+    names = evidence.spec.data.class_names
+    pairs = {}
+    for network in evidence.networks:
+        counts_KK = confusion(network.answers(evidence.split), len(names))
+        pairs[network.label] = [
+            {"true": names[p.true], "predicted": names[p.predicted], "count": p.count, "rate": p.rate}
+            for p in worst_pairs(counts_KK, 10)
+        ]
+    gap = summary.conclusion.difference
+    return {
+        "data": evidence.spec.data.name,
+        "fingerprint": evidence.spec.data.fingerprint,
+        "split": evidence.split,
+        "answer": summary.answer,
+        "verdict": summary.conclusion.verdict,
+        "best": {"recurrent": summary.conclusion.recurrent, "convolutional": summary.conclusion.convolutional},
+        "difference": asdict(gap) if gap else None,
+        "networks": [_network(network) for network in summary.networks],
+        "confused": pairs,
+        "runs": summary.run_rows(),
+    }
+
+
+def _network(network: Any) -> dict[str, Any]:
+    fields = {k: v for k, v in vars(network).items() if k not in ("validation", "test", "latency")}
+    intervals = {split: asdict(i) if (i := getattr(network, split)) else None for split in ("validation", "test")}
+    return {**fields, **intervals, "latency": {str(k): v.model_dump() for k, v in network.latency.items()}}
