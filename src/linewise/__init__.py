@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from linewise.models import cost, create_model, list_models
     from linewise.models.saved import load_model
 
+    __version__: str
+
 _WHERE = {
     "ConfigError": "linewise.foundations.errors",
     "DataError": "linewise.foundations.errors",

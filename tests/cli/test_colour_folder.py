@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import data_root
 from PIL import Image
+
+from conftest import data_root
 
 CLASSES = ("airplane", "frog", "truck")
 EACH = 60
@@ -44,7 +45,7 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     some.convert("CMYK").save(folder / "frog" / "cmyk.JPG")
     some.quantize(16).save(folder / "frog" / "palette.gif")
     some.convert("RGBA").save(folder / "frog" / "alpha.webp", lossless=True)
-    Image.fromarray((np.asarray(some.convert("L")).astype(np.uint16) * 257)).save(folder / "frog" / "deep.png")
+    Image.fromarray(np.asarray(some.convert("L")).astype(np.uint16) * 257).save(folder / "frog" / "deep.png")
     (folder / "frog" / "Thumbs.db").write_bytes(b"\0" * 100)
     return folder
 

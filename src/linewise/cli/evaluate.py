@@ -41,7 +41,8 @@ def evaluate(
         typer.echo(json.dumps({**result, "recall": recalls}, indent=1, ensure_ascii=False))
         return
     typer.echo(
-        f"{part.split}: accuracy {right_N.mean():.2%} (95 % interval {low:.2%} to {high:.2%}, n = {len(right_N):,})"
+        f"{part.split}: accuracy {right_N.mean():.2%} "
+        f"(95 % interval {low:.2%} to {high:.2%}, n = {len(right_N):,})"
     )
     for name, (right, n) in recall.items():
         typer.echo(f"  {name}: {right:,} of {n:,}" + (f", {right / n:.1%}" if n else ""))

@@ -17,6 +17,7 @@ from linewise.foundations.version import version
 from linewise.report.charts.chart import Chart
 from linewise.report.pictures import Pictures
 
+EXPOSE = "window.vegaEmbed = vegaEmbed;"
 MOST_PAIRS, IMAGES_PER_PAIR, IMAGES_PER_LIST = 6, 8, 24
 
 
@@ -41,7 +42,9 @@ def render(
     environment.filters.update(percent=_percent, amount=write_amount, json=script_json, slug=_slug)
     evidence = summary.evidence
     by_name = {chart.name: chart for chart in charts}
-    bundle = vl_convert.javascript_bundle(vl_version=schema_version(charts)) if charts or confusions else ""
+    bundle = (
+        vl_convert.javascript_bundle(EXPOSE, vl_version=schema_version(charts)) if charts or confusions else ""
+    )
     return environment.get_template("page.html").render(
         summary=summary,
         spec=evidence.spec,
@@ -60,7 +63,7 @@ def render(
         environment=_environment(summary),
         openings=evidence.folder.openings(),
         check=evidence.spec.data.check,
-        bundle=bundle.replace("</", "<\\/"),
+        bundle=re.sub(r"</(?=script)", r"<\\/", bundle, flags=re.IGNORECASE),
         version=version(),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from linewise.analysis import Summary
 from linewise.analysis.intervals import Interval
-from linewise.report.charts.chart import Chart, Looks, make
+from linewise.report.charts.chart import Chart, Looks, log_scale, make
 
 ROW = 30
 
@@ -34,12 +34,15 @@ def accuracy_chart(summary: Summary, looks: Looks) -> Chart | None:
     if not rows:
         return None
     y = alt.Y("network:N", title=None, sort=alt.EncodingSortField("error", order="ascending"))
+    scale, ticks = log_scale(
+        [row["low"] for row in rows] + [row["high"] * 1.15 for row in rows]
+    )  # room for labels
     title = f"{split} error, % (logarithmic; lower is better)"
     x = alt.X(
         "error:Q",
-        scale=alt.Scale(type="log", nice=False, padding=12),
+        scale=scale,
         title=title,
-        axis=alt.Axis(tickCount=6, format="~g"),
+        axis=alt.Axis(values=ticks, format="~g"),
     )
     tooltip = [
         alt.Tooltip("network:N"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,24 @@ def make(name: str, caption: str, chart: Any, *, width: int | None = 460, height
     spec = chart.to_dict()
     spec["config"] = CONFIG
     return Chart(name, caption, spec, width)
+
+
+def log_scale(values: list[float], *, margin: float = 1.2) -> tuple[Any, list[float]]:
+    """A logarithmic scale around values above 0, and round ticks (1, 2, 5 times powers of ten) on it.
+
+    Args:
+        values: what is to be shown.
+        margin: factor of room on both sides.
+    """
+    import altair as alt
+
+    low, high = min(values) / margin, max(values) * margin
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
+    shown = [float(f"{tick:.6g}") for tick in ticks if low <= tick <= high]
+    if len(shown) > 7:
+        shown = [tick for tick in shown if f"{tick:e}".startswith("1")]
+    return alt.Scale(type="log", domain=[low, high], nice=False), shown
 
 
 class Looks:

@@ -44,9 +44,7 @@ def _chart(label: str, counts_KK: np.ndarray, names: list[str], num_runs: int) -
             "count": int(counts_KK[t, p]),
             "share": 100 * float(counts_KK[t, p] / totals_K[t]) if totals_K[t] else 0.0,
             "wrong": 100 * float(counts_KK[t, p] / totals_K[t]) if t != p and totals_K[t] else 0.0,
-            "text": f"{100 * counts_KK[t, p] / totals_K[t]:.1f}"
-            if t == p and totals_K[t]
-            else f"{counts_KK[t, p] or ''}",
+            "text": _number(int(counts_KK[t, p]), int(totals_K[t]), t == p),
             "trueName": names[t],
             "predictedName": names[p],
         }
@@ -94,13 +92,20 @@ def _chart(label: str, counts_KK: np.ndarray, names: list[str], num_runs: int) -
         chart = alt.layer(cells, numbers)
     chart = chart.properties(width=alt.Step(step), title=label)
     caption = (
-        f"Confusions of {label}, sums over {num_runs} runs. Off the diagonal: wrong answers, colour by their share of the "
-        "true class; on the diagonal: percent recognised."
+        f"Confusions of {label}, sums over {num_runs} runs. Off the diagonal: wrong answers, colour by their "
+        "share of the true class; on the diagonal: percent recognised."
     )
     slug = re.sub(r"[^A-Za-z0-9._+=,@-]", "-", label)
     made = make(f"confusion-{slug}", caption, chart, width=None, height=None)
     made.spec["height"] = {"step": step}
     return made
+
+
+def _number(count: int, total: int, diagonal: bool) -> str:
+    """What a cell says: percent recognised on the diagonal, wrong answers elsewhere."""
+    if diagonal:
+        return f"{100 * count / total:.1f}" if total else ""
+    return str(count) if count else ""
 
 
 def _js(lookup: dict[str, str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from linewise.analysis import Summary
-from linewise.report.charts.chart import Chart, Looks, make
+from linewise.report.charts.chart import Chart, Looks, log_scale, make
 
 AXES = {
     "parameters": "parameters",
@@ -13,6 +13,7 @@ AXES = {
     "train_s": "training time, s (median over seeds)",
     "latency_ms_1": "time for one image, ms (median)",
 }
+COUNTS = ("parameters", "macs")
 
 
 def cost_charts(summary: Summary, looks: Looks) -> list[Chart]:
@@ -37,6 +38,8 @@ def _costs(row: dict[str, Any]) -> dict[str, Any]:
 def _chart(axis: str, title: str, rows: list[dict[str, Any]], split: str, looks: Looks) -> Chart:
     import altair as alt
 
+    across, across_ticks = log_scale([row[axis] for row in rows], margin=1.6)
+    up, up_ticks = log_scale([row["error"] for row in rows], margin=1.3)
     points = (
         alt.Chart(alt.Data(values=rows))
         .mark_point(filled=True, size=110, opacity=0.95)
@@ -44,14 +47,14 @@ def _chart(axis: str, title: str, rows: list[dict[str, Any]], split: str, looks:
             x=alt.X(
                 f"{axis}:Q",
                 title=title,
-                scale=alt.Scale(type="log", nice=True, padding=14),
-                axis=alt.Axis(format="~s", tickCount=5),
+                scale=across,
+                axis=alt.Axis(values=across_ticks, format="~s" if axis in COUNTS else "~g"),
             ),
             y=alt.Y(
                 "error:Q",
                 title=f"{split} error, %",
-                scale=alt.Scale(type="log", nice=False, padding=14),
-                axis=alt.Axis(format="~g", tickCount=5),
+                scale=up,
+                axis=alt.Axis(values=up_ticks, format="~g"),
             ),
             color=looks.colour(),
             shape=looks.shape(),

@@ -6,13 +6,13 @@ import statistics
 from typing import Any
 
 from linewise.analysis import Summary
-from linewise.report.charts.chart import Chart, Looks, make
+from linewise.report.charts.chart import Chart, Looks, log_scale, make
 
 CURVES = {
     "validation_error": "validation error, %",
-    "train_error": "training error, % (running mean of the epoch)",
+    "train_error": "training error, %",
     "validation_loss": "validation loss, nats",
-    "train_loss": "training loss, nats (running mean of the epoch)",
+    "train_loss": "training loss, nats",
 }
 FLOOR = 1e-4
 
@@ -51,16 +51,18 @@ def _chart(name: str, title: str, rows: list[dict[str, Any]], looks: Looks) -> C
     base = alt.Chart(alt.Data(values=rows)).encode(
         x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d"))
     )
-    scale = alt.Scale(type="log", nice=False, padding=6)
+    scale, ticks = log_scale([row[f"{name}_{end}"] for row in rows for end in ("low", "high")])
+    stroke = {"symbolType": "stroke", "symbolOpacity": 1, "symbolSize": 260}
     tooltip = ["network:N", "epoch:Q", alt.Tooltip(f"{name}:Q", title=title, format=".4g"), "seeds:Q"]
     bands = base.mark_area(opacity=0.15).encode(
-        y=alt.Y(f"{name}_low:Q", scale=scale, title=title), y2=f"{name}_high:Q", color=looks.colour().legend(None)
+        y=alt.Y(f"{name}_low:Q", scale=scale, title=title), y2=f"{name}_high:Q", color=looks.colour(**stroke)
     )
     lines = base.mark_line(point={"size": 28}, strokeWidth=2).encode(
-        y=alt.Y(f"{name}:Q", scale=scale, title=title, axis=alt.Axis(format="~g")),
-        color=looks.colour(),
-        strokeDash=looks.dash(),
+        y=alt.Y(f"{name}:Q", scale=scale, title=title, axis=alt.Axis(values=ticks, format="~g")),
+        color=looks.colour(**stroke),
+        strokeDash=looks.dash(**stroke),
         tooltip=tooltip,
     )
-    caption = f"{title[0].upper()}{title[1:]} after each epoch: mean over seeds, band from lowest to highest seed."
+    when = "as a running mean over each epoch" if name.startswith("train") else "after each epoch"
+    caption = f"{title[0].upper()}{title[1:]}, {when}: mean over seeds, band from lowest to highest seed."
     return make(f"curve-{name.replace('_', '-')}", caption, alt.layer(bands, lines))

@@ -36,7 +36,7 @@ def reliability_chart(summary: Summary, found: dict[str, Calibration], looks: Lo
             "images:Q",
         ],
     )
-    lines = base.mark_line(strokeWidth=1.5).encode(strokeDash=looks.dash().legend(None))
+    lines = base.mark_line(strokeWidth=1.5).encode(strokeDash=looks.dash())
     points = base.mark_point(filled=True, size=60).encode(shape=looks.shape())
     caption = (
         "Share of right answers by confidence, in ten equal bins, all seeds together; bins of under 5 answers are "

@@ -1,0 +1,146 @@
+"""What is said of a study, against the same counted by hand from its files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import confusion_matrix
+
+from linewise.analysis import Summary, summarise
+from linewise.analysis.calibration import calibration
+from linewise.analysis.confusion import confusion, recalls, worst_pairs
+from linewise.analysis.mistakes import mistakes
+from linewise.foundations.folder import Predictions, StudyFolder
+from studies import make_study
+
+
+def summary(path: Path, **options) -> Summary:
+    return summarise(StudyFolder.open(make_study(path, **options)))
+
+
+def test_means_and_counts(tmp_path: Path) -> None:
+    found = summary(tmp_path, diverged=("lstm", 1))
+    by_label = {n.label: n for n in found.networks}
+    lstm = by_label["lstm"]
+    assert (lstm.num_finished, lstm.num_diverged, lstm.num_failed) == (2, 1, 0)
+    rows = [r for r in found.run_rows() if r["model"] == "lstm" and r["status"] == "finished"]
+    assert lstm.test is not None
+    assert lstm.test.estimate == pytest.approx(np.mean([r["test_accuracy"] for r in rows]))
+    assert (lstm.test.num_seeds, lstm.test.num_images) == (2, 400)
+    assert [r["reason"] for r in found.run_rows() if r["status"] == "diverged"] == [
+        "loss nan at step 3 of 9, learning rate 0.01"
+    ]
+
+
+def test_the_answer_names_the_better_family_with_n_and_interval(tmp_path: Path) -> None:
+    found = summary(tmp_path, errors={"lstm": 0.20, "gru": 0.15, "cnn": 0.02})
+    conclusion = found.conclusion
+    assert (conclusion.verdict, conclusion.recurrent, conclusion.convolutional) == ("convolutional", "gru", "cnn")
+    gap = conclusion.difference
+    assert gap is not None
+    assert found.answer == (
+        f"Convolutional networks recognised these images better, by {100 * gap.estimate:.2f} points (95 % interval "
+        f"{100 * gap.low:+.2f} to {100 * gap.high:+.2f}): on 400 test images the best convolutional network (cnn) was "
+        f"right on {_told(found, 'cnn')}, the best recurrent one (gru) on {_told(found, 'gru')}. "
+        "(about 20,000 parameters each, 1,000 training images, 4 epochs, 3 seeds.)"
+    )
+
+
+def _told(found: Summary, label: str) -> str:
+    test = next(n for n in found.networks if n.label == label).test
+    assert test is not None
+    return f"{100 * test.estimate:.2f} % ({100 * test.low:.2f} to {100 * test.high:.2f})"
+
+
+def test_recurrent_networks_may_win(tmp_path: Path) -> None:
+    found = summary(tmp_path, errors={"lstm": 0.02, "cnn": 0.2})
+    assert found.conclusion.verdict == "recurrent"
+    assert found.answer.startswith("Recurrent networks recognised these images better, by ")
+    assert "(95 % interval +" in found.answer
+
+
+def test_no_difference_is_an_answer(tmp_path: Path) -> None:
+    found = summary(tmp_path, errors={"lstm": 0.06, "cnn": 0.06})
+    assert found.conclusion.verdict == "no difference shown"
+    assert found.answer.startswith(
+        "No difference between recurrent and convolutional networks was shown: on 400 test"
+    )
+
+
+def test_one_seed_is_said_to_be_one_seed(tmp_path: Path) -> None:
+    assert "one seed, so how much seeds matter is not known" in summary(tmp_path, seeds=1).answer
+
+
+def test_before_the_test_the_answer_is_about_validation_images(tmp_path: Path) -> None:
+    found = summary(tmp_path, tested=False)
+    assert "300 validation images" in found.answer
+    assert found.answer.endswith("The test set has not been opened yet.")
+    assert all(n.test is None for n in found.networks)
+
+
+def test_one_family_cannot_be_compared(tmp_path: Path) -> None:
+    found = summary(tmp_path, errors={"lstm": 0.1, "linear": 0.2})
+    assert found.conclusion.verdict == "one family"
+    assert found.answer.startswith("Only recurrent networks were trained, so families cannot be compared")
+
+
+def test_controls_alone_give_no_answer(tmp_path: Path) -> None:
+    assert summary(tmp_path, errors={"linear": 0.2}).conclusion.verdict == "nothing yet"
+
+
+def test_diverged_runs_are_mentioned(tmp_path: Path) -> None:
+    assert "1 run diverged and could not be counted." in summary(tmp_path, diverged=("cnn", 0)).answer
+
+
+def test_the_best_of_a_family_is_chosen_by_validation_never_by_test(tmp_path: Path) -> None:
+    path = make_study(tmp_path, errors={"lstm": 0.05, "gru": 0.3, "cnn": 0.1})
+    for run in StudyFolder.open(path).runs():
+        if run.label == "gru":  # perfect on test, poor on validation
+            with np.load(run.path / "predictions.npz") as arrays:
+                changed = dict(arrays)
+            changed["test_predicted"] = changed["test_labels"]
+            np.savez(run.path / "predictions.npz", **changed)
+    assert summarise(StudyFolder.open(path)).conclusion.recurrent == "lstm"
+
+
+def test_confusions_are_sklearns(tmp_path: Path) -> None:
+    evidence = summary(tmp_path).evidence
+    answers = evidence.networks[0].answers("test")
+    counts_KK = confusion(answers, 10)
+    theirs = sum(confusion_matrix(a.labels_N, a.predicted_N, labels=range(10)) for a in answers)
+    np.testing.assert_array_equal(counts_KK, theirs)
+    np.testing.assert_allclose(recalls(counts_KK), theirs.diagonal() / theirs.sum(1))
+    worst = worst_pairs(counts_KK, 5)
+    off = sorted((int(theirs[i, j]) for i in range(10) for j in range(10) if i != j), reverse=True)
+    assert [pair.count for pair in worst] == off[:5]
+    assert all(theirs[p.true, p.predicted] == p.count for p in worst)
+
+
+def test_a_class_without_images_has_no_recall() -> None:
+    assert np.isnan(recalls(np.array([[3, 1], [0, 0]]))[1])
+
+
+def test_calibration_by_hand() -> None:
+    probabilities = np.array([[0.95, 0.05], [0.95, 0.05], [0.55, 0.45], [0.3, 0.7]], dtype=np.float32)
+    found = calibration([Predictions(probabilities, np.array([0, 0, 0, 1]), np.array([0, 1, 0, 1]))])
+    assert [(round(b.confidence, 3), b.accuracy, b.count) for b in found.bins] == [
+        (0.55, 1.0, 1), (0.7, 1.0, 1), (0.95, 0.5, 2),
+    ]  # fmt: skip
+    assert found.error == pytest.approx((0.45 + 0.3 + 2 * 0.45) / 4)
+
+
+def test_who_is_wrong_by_majority_of_runs(tmp_path: Path) -> None:
+    evidence = summary(tmp_path, errors={"lstm": 0.3, "gru": 0.3, "cnn": 0.3}, num_test=300).evidence
+    found = mistakes(evidence)
+    assert found is not None
+    wrong = {
+        n.label: np.stack([a.predicted_N != a.labels_N for a in n.answers("test")]) for n in evidence.networks
+    }
+    recurrent = np.concatenate([wrong["lstm"], wrong["gru"]]).sum(0) > 3
+    convolutional = wrong["cnn"].sum(0) > 1.5
+    assert set(found.only_recurrent) == set(np.flatnonzero(recurrent & ~convolutional))
+    assert set(found.only_convolutional) == set(np.flatnonzero(convolutional & ~recurrent))
+    assert set(found.both) == set(np.flatnonzero(convolutional & recurrent))
+    assert min(len(found.only_recurrent), len(found.only_convolutional), len(found.both)) > 0

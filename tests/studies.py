@@ -1,0 +1,122 @@
+"""Believable study folders, written through the records: no network is trained."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from linewise.foundations.environment import environment
+from linewise.foundations.records import (
+    Cost,
+    DataRecord,
+    Epoch,
+    Latency,
+    ModelSpec,
+    Opening,
+    Recipe,
+    RunRecord,
+    StudySpec,
+    Times,
+)  # fmt: skip
+from linewise.study.storage import write_epochs, write_predictions
+
+FAMILIES = {"lstm": "recurrent", "gru": "recurrent", "cnn": "convolutional", "linear": "control"}
+
+
+def make_study(
+    path: Path,
+    *,
+    errors: dict[str, float] | None = None,
+    seeds: int = 3,
+    num_test: int = 400,
+    class_names: list[str] | None = None,
+    channels: int = 1,
+    side: int = 8,
+    tested: bool = True,
+    diverged: tuple[str, int] | None = None,
+    missing: tuple[str, int] | None = None,
+    data_name: str = "synthetic",
+) -> Path:
+    """Write a study whose networks are wrong with the given probabilities, at random."""
+    rng = np.random.default_rng(0)
+    errors = {"lstm": 0.08, "gru": 0.07, "cnn": 0.03, "linear": 0.15} if errors is None else errors
+    names = class_names or [str(k) for k in range(10)]
+    classes = len(names)
+    counts = {split: dict.fromkeys(names, n // classes) for split, n in (("train", 1000), ("validation", 300))}
+    labels = {"test": np.arange(num_test) % classes, "validation": np.arange(300) % classes}
+    counts["test"] = {name: int((labels["test"] == k).sum()) for k, name in enumerate(names)}
+    data = DataRecord(
+        name=data_name, fingerprint="f" * 64, class_names=names, shape=(side, side, channels), counts=counts,
+        preprocessing={"mean": [0.5] * channels, "std": [0.5] * channels}, check={"warnings": [
+            {"code": "mixed", "text": f"a warning about {names[0]}"}]},
+    )  # fmt: skip
+    cost = Cost(parameters=20_000, macs=150_000, activation_bytes=9_000, sequential_depth=9)
+    models = [
+        ModelSpec(label=m, name=m, family=FAMILIES[m], sizes={}, cost=cost, miss=0.001)  # type: ignore[arg-type]
+        for m in errors
+    ]
+    recipe = Recipe(epochs=4, batch_size=16)
+    spec = StudySpec(
+        linewise_version="0", created="2026-01-01T00:00:00+00:00", command="linewise compare <synthetic>", data=data,
+        models=models, recipe=recipe, seeds=list(range(seeds)), match="params", budget=20_000, threads=1,
+    )  # fmt: skip
+    spec.save(path / "study.json")
+    wrong: set[int] = set()
+    for model in models:
+        for seed in range(seeds):
+            if (model.label, seed) == missing:
+                continue
+            wild = (model.label, seed) == diverged
+            run = path / "runs" / f"{model.label}-{seed}"
+            fields: dict[str, Any] = {}
+            if not wild:
+                for split in ("validation", "test") if tested else ("validation",):
+                    answers_NK = _answers(rng, labels[split], classes, errors[model.label])
+                    write_predictions(run, split, answers_NK, labels[split])
+                    right_N = answers_NK.argmax(1) == labels[split]
+                    fields[f"{split}_accuracy"] = float(right_N.mean())
+                    wrong |= set(np.flatnonzero(~right_N).tolist()) if split == "test" else set()
+                write_epochs(run, [_epoch(e, errors[model.label]) for e in range(1, 5)])
+                latency = [
+                    Latency(batch_size=b, median_ms=b / 10 + 1, low_ms=1, high_ms=b / 5 + 2, repeats=5)
+                    for b in (1, 1000)
+                ]
+                fields["train_accuracy"] = 1 - errors[model.label] / 2
+                fields["times"] = Times(train_s=2.0, images_per_s=2000.0, latency=latency)
+            RunRecord(
+                model=model, seed=seed, status="diverged" if wild else "finished",
+                reason="loss nan at step 3 of 9, learning rate 0.01" if wild else "", recipe=recipe,
+                data_name=data_name, data_fingerprint="f" * 64, num_train=1000, environment=environment(1),
+                started="2026-01-01T00:00:00+00:00", **fields,
+            ).save(run / "run.json")  # fmt: skip
+    if tested:
+        opening = Opening(time="2026-01-01T00:01:00+00:00", reason="all runs have ended", runs=[])
+        (path / "openings.jsonl").write_text(opening.model_dump_json() + "\n")
+        indices_G = np.array(sorted(wrong | set(range(5))))
+        images = rng.integers(0, 256, (len(indices_G), side, side, channels), dtype=np.uint8)
+        np.savez_compressed(path / "gallery.npz", indices=indices_G, images=images)
+    return path
+
+
+def _answers(rng: np.random.Generator, labels_N: np.ndarray, classes: int, error: float) -> np.ndarray:
+    wrong_N = rng.random(len(labels_N)) < error
+    predicted_N = np.where(wrong_N, (labels_N + rng.integers(1, classes, len(labels_N))) % classes, labels_N)
+    sure_N = rng.uniform(0.6, 0.99, len(labels_N))
+    answers_NK = np.repeat(((1 - sure_N) / (classes - 1))[:, None], classes, axis=1)
+    answers_NK[np.arange(len(labels_N)), predicted_N] = sure_N
+    return answers_NK.astype(np.float32)
+
+
+def _epoch(number: int, error: float) -> Epoch:
+    return Epoch(
+        epoch=number, step=number * 10, train_loss=1 / number, train_accuracy=1 - error / number,
+        validation_loss=1.1 / number, validation_accuracy=1 - 1.2 * error / number, train_s=0.5,
+    )  # fmt: skip
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
