@@ -51,7 +51,7 @@ def _chart(label: str, counts_KK: np.ndarray, names: list[str], num_runs: int) -
         for t in range(len(names))
         for p in range(len(names))
     ]
-    step = 34 if len(names) <= MOST_WITH_NUMBERS else max(8, 680 // len(names))
+    step = 30 if len(names) <= MOST_WITH_NUMBERS else max(8, 680 // len(names))
     order = [str(k) for k in range(len(names))]
     lookup = {str(k): shorten(name) for k, name in enumerate(names)}
     axis = alt.Axis(
@@ -78,7 +78,7 @@ def _chart(label: str, counts_KK: np.ndarray, names: list[str], num_runs: int) -
             alt.Color(
                 "wrong:Q",
                 title="% of the true class",
-                scale=alt.Scale(type="sqrt", domain=[0, most], range=["#ffffff", "#fdd0a2", "#e6550d", "#7f2704"]),
+                scale=alt.Scale(type="sqrt", domain=[0, most], range=["#ffffff", "#c94a00"]),
                 legend=alt.Legend(orient="bottom", gradientLength=180, tickCount=4, format="~g"),
             ),
         )
