@@ -53,6 +53,13 @@ class Study:
             self.report()
         return {path.stem: path for path in sorted(folder.glob("*.png"))}
 
+    @property
+    def report_is_current(self) -> bool:
+        """Whether the page is newer than every record."""
+        page = self.folder.report_path / "index.html"
+        records = [self.folder.spec_path, *self.path.glob("runs/*/run.json")]
+        return page.exists() and page.stat().st_mtime > max(path.stat().st_mtime for path in records)
+
     def report(self) -> Path:
         """Make the report anew from the folder alone; the path of its page."""
         from linewise.report import build
@@ -131,7 +138,7 @@ def compare(
         require_report()
     run_study(image_set, config, path, make_executor(jobs, config.threads), command=command, events=events)
     study = Study(path)
-    if report:
+    if report and not study.report_is_current:
         study.report()
     return study
 

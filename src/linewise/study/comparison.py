@@ -59,7 +59,8 @@ def run_study(
     spec = reconcile(path, make_spec(config, images.record, command))
     with hold(path):
         folder = StudyFolder(path)
-        spec.save(folder.spec_path)
+        if not folder.spec_path.exists() or folder.spec() != spec:
+            spec.save(folder.spec_path)
         with _workplace(path) as workplace:
             _train(folder, spec, images, executor, workplace, events)
             _test(folder, spec, images, executor, workplace, events, command)
