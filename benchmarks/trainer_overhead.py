@@ -11,6 +11,7 @@ machine hits both alike. Printed: the median of the paired ratios with quartiles
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import tempfile
 import time
@@ -80,7 +81,7 @@ def main() -> None:
         f"{processor()}, torch {torch.__version__}, 1 thread; {arguments.images} images, {arguments.rounds} rounds"
     )
     with tempfile.TemporaryDirectory() as folder:
-        heartbeat = Heartbeat(Path(folder) / "beat.json")
+        heartbeat = Heartbeat(Path(folder) / "beat.json", launcher=os.getpid())
         for name in MODELS:
             ratios, bare_s = [], []
             for turn in range(-1, arguments.rounds):

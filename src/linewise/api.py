@@ -76,7 +76,7 @@ class Study:
 
 
 def compare(
-    images: str | Path | np.ndarray = "digits",
+    images: str | Path | np.ndarray | tuple[np.ndarray, np.ndarray] = "digits",
     labels: np.ndarray | None = None,
     *,
     out: str | Path | None = None,
@@ -94,7 +94,7 @@ def compare(
     """Train networks at matched cost over several seeds and compare them.
 
     Args:
-        images: a name such as `mnist`, a path, or an array `NHW` or `NHWC`.
+        images: a name such as `mnist`, a path, an array `NHW` or `NHWC`, or a pair of images and labels.
         labels: one label per image, with an array.
         out: the study's folder; going on with a study that is there. None makes a new one under `studies/`.
         jobs: worker processes; None as many as cores, 0 trains in this process.
@@ -122,7 +122,7 @@ def compare(
     from linewise.study.executors import make_executor
 
     config = make_config(**dials)
-    source = images if isinstance(images, str | Path) else _with_labels(images, labels)
+    source = images if isinstance(images, str | Path | tuple) else _with_labels(images, labels)
     image_set = load(
         source,
         images=ImageOptions(**{"size": size, "fit": fit, **(image_options or {})}),

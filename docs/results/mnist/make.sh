@@ -9,4 +9,5 @@ bin="${1:-.venv/bin}"
 mkdir -p docs/results/mnist/figures
 cp studies/mnist/report/index.html studies/mnist/report/results.csv studies/mnist/report/results.json docs/results/mnist/
 cp studies/mnist/report/figures/*.png docs/results/mnist/figures/
+"$bin/python" docs/results/table.py docs/results/mnist/results.json >docs/results/mnist/table.md
 echo "docs/results/mnist is up to date"

@@ -111,6 +111,10 @@ def _compare(d: dict[str, Any]) -> None:
             **{k: d[k] for k in ("label_smoothing", "threads")},
         )
     print_study(study, with_report=d["report"])
+    failed = [run.path.name for run in study.folder.runs() if run.record.status == "failed"]
+    if failed:
+        typer.echo(f"failed: {', '.join(failed)}; the same command tries them again", err=True)
+        raise typer.Exit(1)
 
 
 @contextmanager

@@ -10,13 +10,15 @@ STUDY/report/                        index.html · figures/ · results.csv · re
 from __future__ import annotations
 
 import csv
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pydantic import ValidationError
 
 from linewise.foundations.errors import DataError
-from linewise.foundations.records import Epoch, Opening, RunRecord, StudySpec
+from linewise.foundations.records import Epoch, Opening, RunRecord, StudySpec, describe
 
 
 @dataclass(frozen=True)
@@ -148,11 +150,22 @@ class StudyFolder:
     def openings(self) -> list[Opening]:
         if not self.openings_path.exists():
             return []
-        lines = self.openings_path.read_text(encoding="utf-8").splitlines()
-        return [Opening.model_validate_json(line) for line in lines if line.strip()]
+        *lines, last = self.openings_path.read_text(encoding="utf-8").split("\n")
+        found = [_opening(self.openings_path, line) for line in lines if line.strip()]
+        if last.strip():  # a process was killed in the middle of this line, unless it is whole
+            with suppress(DataError):
+                found.append(_opening(self.openings_path, last))
+        return found
 
     def gallery(self) -> Gallery | None:
         if not self.gallery_path.exists():
             return None
         with np.load(self.gallery_path, allow_pickle=False) as arrays:
             return Gallery(arrays["indices"].astype(np.int64), arrays["images"])
+
+
+def _opening(path: Path, line: str) -> Opening:
+    try:
+        return Opening.model_validate_json(line)
+    except ValidationError as error:
+        raise describe(error, where=str(path), kind=DataError) from None

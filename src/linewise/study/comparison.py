@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from linewise.foundations.errors import ConfigError
 from linewise.foundations.folder import Run, StudyFolder
 from linewise.foundations.records import Opening, StudySpec
 from linewise.images import ImageSet, Part
@@ -21,7 +22,7 @@ from linewise.study.executors import Executor
 from linewise.study.job import Arrays, Job, run_job
 from linewise.study.lock import hold
 from linewise.study.resume import reconcile
-from linewise.study.storage import log_opening, write_failed, write_gallery
+from linewise.study.storage import log_opening, sweep, write_failed, write_gallery
 
 
 @dataclass
@@ -61,6 +62,7 @@ def run_study(
         folder = StudyFolder(path)
         if not folder.spec_path.exists() or folder.spec() != spec:
             spec.save(folder.spec_path)
+        sweep(folder)
         with _workplace(path) as workplace:
             _train(folder, spec, images, executor, workplace, events)
             _test(folder, spec, images, executor, workplace, events, command)
@@ -125,6 +127,8 @@ def _test(
 
     def end(job: Examination, failure: str) -> None:
         events.ended(job.key, failure)
+        if failure:
+            raise ConfigError(f"the test was not completed: {failure}", mend="the same command tries again")
 
     executor.run(examine, [job], end, lambda: events.progress({job.key: heartbeat.read(job.heartbeat)}))
     _hang_pictures(folder, folder.runs(), test)

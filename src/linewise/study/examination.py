@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from PIL import Image
 
 from linewise.foundations.folder import Run
-from linewise.foundations.records import DataRecord, RunRecord
+from linewise.foundations.records import DataRecord, Latency, RunRecord
 from linewise.images.batches import Batches
 from linewise.models import Network
 from linewise.models.saved import load_model
@@ -35,6 +36,7 @@ class Examination:
     test: Arrays
     threads: int
     heartbeat: Path
+    launcher: int = field(default_factory=os.getpid)
 
     @property
     def key(self) -> str:
@@ -44,7 +46,7 @@ class Examination:
 def examine(job: Examination) -> None:
     """Answers on the test images and latencies, added to each run's folder."""
     pin_threads(job.threads)
-    heartbeat = Heartbeat(job.heartbeat)
+    heartbeat = Heartbeat(job.heartbeat, job.launcher)
     test = job.test.batches(job.data.preprocessing)
     networks = [load_model(path).network for path in job.paths]
     steps = len(networks) + sum(LATENCY_BATCHES.values())
@@ -65,7 +67,7 @@ def examine(job: Examination) -> None:
 
 def _latencies(
     networks: list[Network], test: Batches, size: int, heartbeat: Heartbeat, done: int, steps: int
-) -> list:
+) -> list[Latency]:
     x_BCHW, _ = next(test.in_order(min(size, len(test))))
     while len(x_BCHW) < size:  # few test images: repeat them
         x_BCHW = torch.cat([x_BCHW, x_BCHW])[:size]

@@ -23,11 +23,16 @@ class Beat:
 
 
 class Heartbeat:
-    """The writing end, in the worker. It ends the worker when the launcher is gone."""
+    """The writing end. In a worker process it ends the process when the launcher is gone.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: the file.
+        launcher: process number of the launcher, which may be this process itself.
+    """
+
+    def __init__(self, path: Path, launcher: int) -> None:
         self.path = path
-        self.parent = os.getppid()
+        self.parent = None if launcher == os.getpid() else os.getppid()
         self.epochs: list[Epoch] = []
         self.next = 0.0
         self.steps = (0, 0)
@@ -44,7 +49,7 @@ class Heartbeat:
         self._write()
 
     def _write(self) -> None:
-        if os.getppid() != self.parent:
+        if self.parent is not None and os.getppid() != self.parent:
             os._exit(1)
         step, steps = self.steps
         beat = {"step": step, "steps": steps, "epochs": [epoch.model_dump() for epoch in self.epochs]}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ class Job:
     threads: int
     path: Path
     heartbeat: Path
+    launcher: int = field(default_factory=os.getpid)
 
     @property
     def key(self) -> str:
@@ -91,7 +93,7 @@ def run_job(job: Job) -> None:
     """Train, evaluate on training and validation images, and leave a whole run folder."""
     pin_threads(job.threads)
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    heartbeat = Heartbeat(job.heartbeat)
+    heartbeat = Heartbeat(job.heartbeat, job.launcher)
     training, validation = (part.batches(job.data.preprocessing) for part in (job.training, job.validation))
     network = job.network()
     outcome = train(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 
 from linewise.foundations.errors import ConfigError
@@ -40,6 +39,14 @@ def train_one(
     path = out or Path("runs") / f"{images.name}-{model.label}-{seed}"
     if path.exists():
         raise ConfigError("is there already", where=str(path), mend="choose another --out")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"cannot be written ({error.strerror})", where=str(path), mend="choose another --out"
+        ) from None
     failures: list[str] = []
     with tempfile.TemporaryDirectory(prefix="linewise-") as name:
         workplace = Path(name)
@@ -64,6 +71,5 @@ def train_one(
         executor = WorkerProcesses(1, spec.threads)
         executor.run(run_job, [job], end, lambda: events.progress({job.key: heartbeat.read(job.heartbeat)}))
     if failures:
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        raise ConfigError(f"the run failed at {now}: {failures[0]}", where=str(path))
+        raise ConfigError(f"the run failed: {failures[0]}", where=str(path))
     return Run(path, RunRecord.load(path / "run.json"))

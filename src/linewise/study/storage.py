@@ -36,6 +36,19 @@ def new_run_folder(path: Path) -> Iterator[Path]:
         raise
 
 
+def sweep(folder: StudyFolder) -> None:
+    """Remove what a killed process left half-written; no process may be writing."""
+    for draft in folder.path.glob("runs/.*.partial"):
+        shutil.rmtree(draft, ignore_errors=True)
+    for draft in [*folder.path.glob(".*.partial"), *folder.path.glob("runs/*/.*.partial")]:
+        draft.unlink(missing_ok=True)
+    if folder.openings_path.exists():
+        whole = folder.openings_path.read_bytes()
+        if not whole.endswith(b"\n"):  # torn while being written, so the test set was not seen
+            with replace_file(folder.openings_path) as file:
+                file.write(whole[: whole.rfind(b"\n") + 1])
+
+
 def write_epochs(folder: Path, epochs: list[Epoch]) -> None:
     """`epochs.csv`, one line per epoch."""
     text = io.StringIO()
