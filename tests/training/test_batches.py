@@ -36,6 +36,15 @@ def test_one_pass_shows_every_image_once_normalised() -> None:
         np.testing.assert_allclose(x_CHW.transpose(1, 2, 0), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("num_images", "sizes"), [(32, [16, 16]), (37, [16, 16, 5]), (33, [16, 17]), (17, [17]), (3, [3]), (1, [1])]
+)
+def test_a_single_image_left_over_joins_the_batch_before_it(num_images: int, sizes: list[int]) -> None:
+    data = Batches(*colours(num_images), mean=[0.5] * 3, std=[0.5] * 3)
+    assert [len(y_B) for _, y_B in data.shuffled(16, generator(0))] == sizes
+    assert data.num_steps(16) == len(sizes)
+
+
 def test_the_order_is_decided_by_its_generator() -> None:
     data = Batches(*colours(), mean=[0.5] * 3, std=[0.5] * 3)
 

@@ -31,8 +31,9 @@ class Batches:
         return len(self.labels_N)
 
     def num_steps(self, batch_size: int) -> int:
-        """Batches in one pass; the last one may be smaller."""
-        return -(-len(self) // batch_size)
+        """Batches in one pass. The last one may be smaller; a single image left over joins the batch before it,
+        because batch norm has no variance of one value."""
+        return max(1, len(self) // batch_size + (len(self) % batch_size > 1))
 
     def shuffled(
         self,
@@ -53,8 +54,9 @@ class Batches:
             `x_BCHW`, float32, normalised, channels-last; `y_B`, int64.
         """
         order_N = torch.randperm(len(self), generator=order).numpy()
-        for start in range(0, len(self), batch_size):
-            chosen_B = order_N[start : start + batch_size]
+        steps = self.num_steps(batch_size)
+        for step in range(steps):
+            chosen_B = order_N[step * batch_size : (step + 1) * batch_size if step < steps - 1 else None]
             x_BHWC = torch.from_numpy(self.images_NHWC[chosen_B])
             if strengths and augmenting is not None:
                 x_BHWC = augment(x_BHWC, strengths, augmenting)
