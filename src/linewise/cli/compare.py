@@ -74,7 +74,6 @@ def _compare(d: dict[str, Any]) -> None:
     from linewise.cli.tables import print_study
     from linewise.foundations.amounts import parse_amount
     from linewise.foundations.errors import ConfigError
-    from linewise.images.options import parse_share
 
     out: Path | None = Path(d["out"]) if d["out"] else None
     if d["resume"] and out is None:
@@ -93,13 +92,9 @@ def _compare(d: dict[str, Any]) -> None:
             jobs=_parse_jobs(d["jobs"]),
             data_dir=d["data_dir"],
             image_options=o.image_options(d["size"], d["fit"], d["channels"], d["skip_unreadable"]),
-            split_options={
-                "images": d["images"],
-                "validation": parse_share(d["validation"], where="--validation"),
-                "test": parse_share(d["test"], where="--test"),
-                "split_seed": d["split_seed"],
-                "allow_leaks": d["allow_leaks"],
-            },
+            split_options=o.split_options(
+                d["images"], d["validation"], d["test"], d["split_seed"], d["allow_leaks"]
+            ),
             report=d["report"],
             command=o.typed_command(),
             events=display.events,

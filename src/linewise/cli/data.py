@@ -37,19 +37,13 @@ def check(
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Say what the images are and whether networks can be trained on them (exit code 3 if not)."""
-    from linewise.images import ImageOptions, SplitOptions, parse_share
+    from linewise.images import ImageOptions, SplitOptions
     from linewise.images import check as check_data
 
     result = check_data(
         data,
         images=ImageOptions(**o.image_options(size, fit, channels, skip_unreadable)),
-        splits=SplitOptions(
-            images=images,
-            validation=parse_share(validation, where="--validation"),
-            test=parse_share(test, where="--test"),
-            split_seed=split_seed,
-            allow_leaks=allow_leaks,
-        ),
+        splits=SplitOptions(**o.split_options(images, validation, test, split_seed, allow_leaks)),
         data_dir=data_dir,
         progress=not json,
     )

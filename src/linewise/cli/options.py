@@ -93,6 +93,21 @@ def image_options(size: str | None, fit: str, channels: str, skip_unreadable: bo
     }
 
 
+def split_options(
+    images: int | None, validation: str | None, test: str | None, split_seed: int, allow_leaks: bool
+) -> dict[str, Any]:
+    """Keyword arguments of `SplitOptions`."""
+    from linewise.images.options import parse_share
+
+    return {
+        "images": images,
+        "validation": parse_share(validation, where="--validation"),
+        "test": parse_share(test, where="--test"),
+        "split_seed": split_seed,
+        "allow_leaks": allow_leaks,
+    }
+
+
 def typed_command() -> str:
     """What the user typed, to be noted in the study."""
     return shlex.join(["linewise", *sys.argv[1:]])

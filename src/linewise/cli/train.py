@@ -44,7 +44,6 @@ def train(
     from linewise.cli.tables import echo
     from linewise.foundations.amounts import parse_amount
     from linewise.images import ImageOptions, SplitOptions, load
-    from linewise.images.options import parse_share
     from linewise.study.config import make_config
     from linewise.study.single import train_one
 
@@ -65,13 +64,7 @@ def train(
     image_set = load(
         data,
         images=ImageOptions(**o.image_options(size, fit, channels, skip_unreadable)),
-        splits=SplitOptions(
-            images=images,
-            validation=parse_share(validation, where="--validation"),
-            test=parse_share(test, where="--test"),
-            split_seed=split_seed,
-            allow_leaks=allow_leaks,
-        ),
+        splits=SplitOptions(**o.split_options(images, validation, test, split_seed, allow_leaks)),
         data_dir=data_dir,
         progress=True,
     )
