@@ -106,8 +106,11 @@ class Display:
 
     def _row(self, table: Table, key: str) -> None:
         beat = self.beats.get(key, Beat())
-        mark = {"": "done"}.get(self.over[key], "failed") if key in self.over else None
-        bar = Text(mark) if mark else ProgressBar(beat.steps or 1, beat.step, width=30)
+        bar: Text | ProgressBar = ProgressBar(beat.steps, beat.step, width=30)
+        if key in self.over:
+            bar = Text("failed" if self.over[key] else "done")
+        elif not beat.step:
+            bar = Text("waiting", style="dim")
         last = beat.epochs[-1] if beat.epochs else None
         table.add_row(
             Text(key), bar, str(last.epoch if last else ""), f"{last.validation_accuracy:.2%}" if last else ""
