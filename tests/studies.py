@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from PIL import Image
+from sklearn.datasets import load_digits
 
 from linewise.foundations.environment import environment
 from linewise.foundations.records import (
@@ -37,7 +39,7 @@ def make_study(
     side: int = 8,
     tested: bool = True,
     diverged: tuple[str, int] | None = None,
-    missing: tuple[str, int] | None = None,
+    missing: tuple[str, int] | Literal["all"] | None = None,
     data_name: str = "synthetic",
 ) -> Path:
     """Write a study whose networks are wrong with the given probabilities, at random."""
@@ -67,7 +69,7 @@ def make_study(
     wrong: set[int] = set()
     for model in models:
         for seed in range(seeds):
-            if (model.label, seed) == missing:
+            if missing in ((model.label, seed), "all"):
                 continue
             wild = (model.label, seed) == diverged
             run = path / "runs" / f"{model.label}-{seed}"
@@ -92,18 +94,38 @@ def make_study(
                 data_name=data_name, data_fingerprint="f" * 64, num_train=1000, environment=environment(1),
                 started="2026-01-01T00:00:00+00:00", **fields,
             ).save(run / "run.json")  # fmt: skip
-    if tested:
+    if tested and missing != "all":
         opening = Opening(time="2026-01-01T00:01:00+00:00", reason="all runs have ended", runs=[])
         (path / "openings.jsonl").write_text(opening.model_dump_json() + "\n")
         indices_G = np.array(sorted(wrong | set(range(5))))
-        images = rng.integers(0, 256, (len(indices_G), side, side, channels), dtype=np.uint8)
+        images = _digits(labels["test"][indices_G], side, channels)
         np.savez_compressed(path / "gallery.npz", indices=indices_G, images=images)
     return path
 
 
+def _digits(labels_G: np.ndarray, side: int, channels: int) -> np.ndarray:
+    """Real digits, one of its class for each label, at any size; channels are tinted."""
+    digits = load_digits()
+    seen = dict.fromkeys(range(10), 0)
+    images = []
+    for label in labels_G % 10:
+        seen[int(label)] += 1
+        of_class = digits.images[digits.target == label]
+        image = np.asarray(
+            Image.fromarray((of_class[seen[int(label)] % len(of_class)] * 15).astype(np.uint8)).resize(
+                (side, side)
+            )
+        )
+        images.append(np.stack([image >> c for c in range(channels)], axis=-1))
+    return np.stack(images)
+
+
 def _answers(rng: np.random.Generator, labels_N: np.ndarray, classes: int, error: float) -> np.ndarray:
-    wrong_N = rng.random(len(labels_N)) < error
-    predicted_N = np.where(wrong_N, (labels_N + rng.integers(1, classes, len(labels_N))) % classes, labels_N)
+    """Wrong at random, more often on every seventh image; half of the wrong answers name the next class."""
+    hard_N = np.where(np.arange(len(labels_N)) % 7 == 0, 3.0, 2 / 3)
+    wrong_N = rng.random(len(labels_N)) < error * hard_N
+    far_N = np.where(rng.random(len(labels_N)) < 0.5, 1, rng.integers(1, classes, len(labels_N)))
+    predicted_N = np.where(wrong_N, (labels_N + far_N) % classes, labels_N)
     sure_N = rng.uniform(0.6, 0.99, len(labels_N))
     answers_NK = np.repeat(((1 - sure_N) / (classes - 1))[:, None], classes, axis=1)
     answers_NK[np.arange(len(labels_N)), predicted_N] = sure_N

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -40,12 +41,15 @@ def test_the_answer_names_the_better_family_with_n_and_interval(tmp_path: Path) 
     assert (conclusion.verdict, conclusion.recurrent, conclusion.convolutional) == ("convolutional", "gru", "cnn")
     gap = conclusion.difference
     assert gap is not None
-    assert found.answer == (
-        f"Convolutional networks recognised these images better, by {100 * gap.estimate:.2f} points (95 % interval "
-        f"{100 * gap.low:+.2f} to {100 * gap.high:+.2f}): on 400 test images the best convolutional network (cnn) was "
-        f"right on {_told(found, 'cnn')}, the best recurrent one (gru) on {_told(found, 'gru')}. "
-        "(about 20,000 parameters each, 1,000 training images, 4 epochs, 3 seeds.)"
+    assert conclusion.headline == "Convolutional networks recognised these images better."
+    assert conclusion.details == (
+        f"On 400 test images, the best convolutional network (cnn) was right on {_told(found, 'cnn')}, the best "
+        f"recurrent one (gru) on {_told(found, 'gru')}: {100 * gap.estimate:.2f} points apart "
+        f"(95 % interval {100 * gap.low:.2f} to {100 * gap.high:.2f}). "
+        "Recurrent networks do recognise them: naming one class for all images is right on at most 10.00 %."
     )
+    assert conclusion.setting == "About 20,000 parameters each, 1,000 training images, 4 epochs, 3 seeds."
+    assert found.answer == f"{conclusion.headline} {conclusion.details} {conclusion.setting}"
 
 
 def _told(found: Summary, label: str) -> str:
@@ -57,41 +61,92 @@ def _told(found: Summary, label: str) -> str:
 def test_recurrent_networks_may_win(tmp_path: Path) -> None:
     found = summary(tmp_path, errors={"lstm": 0.02, "cnn": 0.2})
     assert found.conclusion.verdict == "recurrent"
-    assert found.answer.startswith("Recurrent networks recognised these images better, by ")
-    assert "(95 % interval +" in found.answer
+    assert found.answer.startswith("Recurrent networks recognised these images better. On 400 test images")
+    gap = found.conclusion.difference
+    assert gap is not None
+    assert (
+        f"{-100 * gap.estimate:.2f} points apart (95 % interval {-100 * gap.high:.2f} to {-100 * gap.low:.2f})"
+        in (found.answer)
+    )
 
 
 def test_no_difference_is_an_answer(tmp_path: Path) -> None:
     found = summary(tmp_path, errors={"lstm": 0.06, "cnn": 0.06})
     assert found.conclusion.verdict == "no difference shown"
-    assert found.answer.startswith(
-        "No difference between recurrent and convolutional networks was shown: on 400 test"
-    )
+    gap = found.conclusion.difference
+    assert gap is not None
+    assert gap.low < 0 < gap.high
+    assert found.conclusion.headline == "No difference between recurrent and convolutional networks was shown."
+    told = f"{100 * gap.estimate:+.2f} points for the convolutional one (95 % interval {100 * gap.low:+.2f} to {100 * gap.high:+.2f})"
+    assert told in found.answer
+
+
+def test_without_any_error_no_difference_is_shown_and_the_interval_has_width(tmp_path: Path) -> None:
+    gap = summary(tmp_path, errors={"lstm": 0.0, "cnn": 0.0}).conclusion.difference
+    assert gap is not None
+    assert gap.estimate == 0
+    assert gap.high > 0.005
+
+
+def test_recurrent_networks_that_learned_nothing_are_not_praised(tmp_path: Path) -> None:
+    found = summary(tmp_path, errors={"lstm": 1.4, "cnn": 0.1}).answer  # wrong on 9 of 10
+    assert "It was not shown that recurrent networks learned anything" in found
 
 
 def test_one_seed_is_said_to_be_one_seed(tmp_path: Path) -> None:
-    assert "one seed, so how much seeds matter is not known" in summary(tmp_path, seeds=1).answer
+    found = summary(tmp_path, seeds=1, errors={"lstm": 0.3, "cnn": 0.02}).conclusion
+    assert found.headline == "The convolutional network recognised these images better, in one run of each."
+    assert "one seed, so how much seeds matter could not be judged" in found.setting
+
+
+def test_one_finished_run_of_three_is_one_seed(tmp_path: Path) -> None:
+    path = make_study(tmp_path, errors={"lstm": 0.1, "cnn": 0.1})
+    for seed in (0, 1):
+        shutil.rmtree(path / "runs" / f"lstm-{seed}")
+    found = summarise(StudyFolder.open(path)).conclusion
+    assert found.setting == (
+        "About 20,000 parameters each, 1,000 training images, 4 epochs, one seed, so how much seeds matter could not "
+        "be judged. 2 runs of the study still missing."
+    )
+
+
+def test_networks_off_the_budget_are_not_called_matched(tmp_path: Path) -> None:
+    path = make_study(tmp_path, errors={"lstm": 0.1, "cnn": 0.1})
+    spec = StudyFolder.open(path).spec()
+    models = [m.model_copy(update={"miss": 0.2 if m.label == "cnn" else 0.0}) for m in spec.models]
+    spec.model_copy(update={"models": models}).save(path / "study.json")
+    assert summarise(StudyFolder.open(path)).conclusion.setting.startswith(
+        "Cost not matched within 1 % (parameters: cnn 20,000, lstm 20,000), 1,000 training images"
+    )
 
 
 def test_before_the_test_the_answer_is_about_validation_images(tmp_path: Path) -> None:
     found = summary(tmp_path, tested=False)
     assert "300 validation images" in found.answer
-    assert found.answer.endswith("The test set has not been opened yet.")
+    assert found.answer.endswith(
+        "The test set has not been opened yet; networks were chosen on these same validation images."
+    )
     assert all(n.test is None for n in found.networks)
 
 
 def test_one_family_cannot_be_compared(tmp_path: Path) -> None:
     found = summary(tmp_path, errors={"lstm": 0.1, "linear": 0.2})
     assert found.conclusion.verdict == "one family"
-    assert found.answer.startswith("Only recurrent networks were trained, so families cannot be compared")
+    assert found.answer.startswith(
+        "Only recurrent networks have answers, so families cannot be compared. The best by"
+    )
 
 
 def test_controls_alone_give_no_answer(tmp_path: Path) -> None:
-    assert summary(tmp_path, errors={"linear": 0.2}).conclusion.verdict == "nothing yet"
+    found = summary(tmp_path, errors={"linear": 0.2})
+    assert found.conclusion.verdict == "nothing yet"
+    assert found.answer.startswith(
+        f"No recurrent and no convolutional network has finished yet. The best control (linear) was right on {_told(found, 'linear')} of 400"
+    )
 
 
 def test_diverged_runs_are_mentioned(tmp_path: Path) -> None:
-    assert "1 run diverged and could not be counted." in summary(tmp_path, diverged=("cnn", 0)).answer
+    assert "1 run diverged and could not be counted: cnn-0." in summary(tmp_path, diverged=("cnn", 0)).answer
 
 
 def test_the_best_of_a_family_is_chosen_by_validation_never_by_test(tmp_path: Path) -> None:

@@ -14,7 +14,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from linewise.analysis import summarise
+from linewise.analysis.mistakes import mistakes
+from linewise.foundations.folder import StudyFolder
 from linewise.report import build
+from linewise.report.galleries import IMAGES_PER_LIST, pairs_shown
+from linewise.report.pictures import pictures
 from studies import make_study, read_csv
 
 AWKWARD = [
@@ -77,6 +82,10 @@ def test_one_page_with_all_sections_in_order_and_no_address_outside(tmp_path: Pa
     assert all(address.startswith(("#", "data:")) for address in addresses), addresses
     ids = [a["id"] for _, a in page.tags if "id" in a]
     assert len(ids) == len(set(ids))
+    policy = next(a["content"] for tag, a in page.tags if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy is not None
+    assert policy.startswith("default-src 'none';")
+    assert (tmp_path / "report" / "index.html").read_text(encoding="utf-8").count("window.vegaEmbed") == 1
     targets = {a["href"] for tag, a in page.tags if tag == "a"}
     assert targets == {f"#{name}" for name in SECTIONS}
 
@@ -84,7 +93,9 @@ def test_one_page_with_all_sections_in_order_and_no_address_outside(tmp_path: Pa
 def test_the_page_says_what_the_summary_says(tmp_path: Path) -> None:
     path = build(make_study(tmp_path), figures=False)
     page, results = Page(path), json.loads((tmp_path / "report" / "results.json").read_text())
-    assert results["answer"] in page.text
+    assert results["headline"] in page.text
+    for part in re.split(r"(?<=[.:]) (?=[A-Z])", results["answer"]):
+        assert part in page.text
     for network in results["networks"]:
         assert f"{100 * network['test']['estimate']:.2f}" in page.text
     assert "3 × 400" in page.text
@@ -113,8 +124,9 @@ def test_results_csv_has_one_row_per_run(tmp_path: Path) -> None:
     assert [(r["model"], r["seed"]) for r in rows] == [
         (m, str(s)) for m in ("lstm", "gru", "cnn", "linear") for s in range(3)
     ]
-    assert list(rows[0])[:8] == [
+    assert list(rows[0]) == [
         "model", "seed", "parameters", "macs", "train_accuracy", "validation_accuracy", "test_accuracy", "train_s",
+        "status", "family", "images_per_s", "latency_ms_1", "latency_ms_1000", "epochs", "reason",
     ]  # fmt: skip
     assert [r["status"] for r in rows].count("diverged") == 1
     with np.load(tmp_path / "runs" / "gru-1" / "predictions.npz") as arrays:
@@ -143,6 +155,7 @@ def test_cells_that_look_like_formulas_are_disarmed(text: str) -> None:
         {"class_names": [f"class {k}" for k in range(40)], "num_test": 800},
         {"channels": 3, "side": 32},
         {"class_names": ["no", "yes"]},
+        {"missing": "all"},
     ],
     ids=str,
 )
@@ -150,11 +163,15 @@ def test_every_kind_of_study_has_a_report(tmp_path: Path, options: dict) -> None
     page = Page(build(make_study(tmp_path, **options), figures=False))
     assert {a["id"] for tag, a in page.tags if tag == "section"} >= set(SECTIONS) - {"curves"}
     results = json.loads((tmp_path / "report" / "results.json").read_text())
-    assert results["answer"] in page.text
+    assert results["headline"] in page.text
 
 
 def test_figures_are_pictures_of_something(tmp_path: Path) -> None:
+    old = tmp_path / "report" / "figures" / "of-an-earlier-report.png"
+    old.parent.mkdir(parents=True)
+    old.touch()
     build(make_study(tmp_path))
+    assert not old.exists()
     names = {p.stem for p in (tmp_path / "report" / "figures").glob("*.png")}
     assert names >= {
         "accuracy",
@@ -162,7 +179,7 @@ def test_figures_are_pictures_of_something(tmp_path: Path) -> None:
         "confusion-lstm",
         "confusion-cnn",
         "cost-macs",
-        "curve-validation-error",
+        "curve-validation-accuracy",
     }
     for path in (tmp_path / "report" / "figures").glob("*.png"):
         pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
@@ -188,6 +205,50 @@ def test_the_sheet_shows_the_images_of_the_gallery(tmp_path: Path) -> None:
     for place in (0, 7, len(indices) - 1):
         top, left = place // data["columns"] * 6, place % data["columns"] * 6  # type: ignore[index]
         np.testing.assert_array_equal(sheet[top : top + 6, left : left + 6], images[place, :, :, 0])
+
+
+def test_galleries_show_the_images_that_the_analysis_names(tmp_path: Path) -> None:
+    path = make_study(tmp_path, errors={"lstm": 0.2, "gru": 0.2, "cnn": 0.2}, num_test=200)
+    source = build(path, figures=False).read_text(encoding="utf-8")
+    found = mistakes(summarise(StudyFolder.open(path)).evidence)
+    assert found is not None
+    for name, families in (("only_recurrent", "rec"), ("only_convolutional", "conv"), ("both", "rec conv")):
+        part = source.split(f'<h3 id="{name.replace("_", "-")}">')[1].split("<h3 ")[0].split("</section>")[0]
+        shown = [int(i) for i in re.findall(r'aria-label="test image (\d+), true class', part)]
+        expected = getattr(found, name).tolist()
+        assert shown == expected[:IMAGES_PER_LIST]
+        assert f"{len(expected)} of 200 images" in part
+        votes = re.findall(r"(rec|conv)\. (\d+)/(\d+)", part)
+        assert all((2 * int(k) > int(n)) == (family in families) for family, k, n in votes)
+        assert {(family, n) for family, _, n in votes} == ({("rec", "6"), ("conv", "3")} if shown else set())
+
+
+def test_pictures_of_a_pair_are_of_its_classes(tmp_path: Path) -> None:
+    path = make_study(tmp_path, errors={"lstm": 0.2, "cnn": 0.2}, num_test=200)
+    shown = pairs_shown(summary := summarise(StudyFolder.open(path)), pictures(summary.evidence))
+    assert list(shown) == ["recurrent", "convolutional"]
+    for family, entries in shown.items():
+        answers = summary.evidence.family(family)[0].answers("test")  # type: ignore[arg-type]
+        for entry in entries:
+            votes = sum(
+                ((a.labels_N == entry.pair.true) & (a.predicted_N == entry.pair.predicted)).astype(int)
+                for a in answers
+            )
+            assert entry.pair.count == votes.sum()
+            assert entry.num_images == (votes > 0).sum()
+            assert [i.votes[0].split()[1] for i in entry.images] == [
+                f"{v}/3" for v in sorted(votes[votes > 0])[::-1][:8]
+            ]
+            assert {(i.true, i.answered) for i in entry.images} == {
+                (str(entry.pair.true), str(entry.pair.predicted))
+            }
+
+
+def test_many_classes_leave_a_small_page(tmp_path: Path) -> None:
+    path = build(
+        make_study(tmp_path, class_names=[f"class {k}" for k in range(120)], num_test=1200), figures=False
+    )
+    assert path.stat().st_size < 4_000_000
 
 
 def test_a_report_needs_no_torch(tmp_path: Path) -> None:
@@ -221,20 +282,50 @@ def test_without_the_extra_the_message_says_what_to_install(tmp_path: Path) -> N
     )
 
 
+def in_browser(page: Path, profile: Path, address: str = "") -> str:
+    """The page's elements after its scripts have run; scripts and data left out."""
+    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    flags += " --disable-component-update --disable-sync --virtual-time-budget=8000 --dump-dom"
+    command = ["chromium", *flags.split(), f"--user-data-dir={profile}", f"file://{page}{address}"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return re.sub(r"<script.*?</script>", "", result.stdout, flags=re.DOTALL)
+
+
+CLICK = """
+<script>
+setTimeout(() => {
+  const mark = [...document.querySelectorAll('[data-network="cnn"] path[aria-roledescription="rect mark"]')]
+    .find((e) => e.getAttribute("aria-label").startsWith("=cmd() taken for 猫: "));
+  const box = mark.getBoundingClientRect();
+  for (const type of ["pointerdown", "mousedown", "pointerup", "mouseup", "click"])
+    mark.dispatchEvent(new MouseEvent(type, {bubbles: true, clientX: box.x + 5, clientY: box.y + 5}));
+}, 3000);
+</script>
+"""
+
+
 @pytest.mark.skipif(
     shutil.which("chromium") is None, reason="no chromium here: the page is not opened in a browser"
 )
-def test_in_a_browser_the_charts_are_drawn_and_a_cell_shows_its_images(tmp_path: Path) -> None:
+def test_in_a_browser_charts_are_drawn_and_a_cell_shows_its_images(tmp_path: Path) -> None:
+    """By its address, and by a click on it."""
     path = build(make_study(tmp_path / "study", class_names=AWKWARD), figures=False)
-    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    flags += " --disable-component-update --disable-sync --virtual-time-budget=8000 --dump-dom"
-    result = subprocess.run(
-        ["chromium", *flags.split(), f"--user-data-dir={tmp_path / 'profile'}", f"file://{path}#cell=lstm,1,2"],
-        capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    dom = result.stdout
-    assert dom.count("<svg") >= 13
-    assert "cannot be drawn" not in re.sub(r"<script.*?</script>", "", dom, flags=re.DOTALL)
-    assert re.search(r"lstm: =cmd\(\) taken for 猫, \d+ images?", dom)
-    cell = dom[dom.index('id="cell"') :].split("</form>")[0]
-    assert 'class="picture"' in cell
+    source = path.read_text(encoding="utf-8")
+    clicked = path.with_name("clicked.html")
+    clicked.write_text(source + CLICK, encoding="utf-8")
+    pages = {
+        "lstm": in_browser(path, tmp_path / "profile", "#cell=lstm,1,2"),
+        "cnn": in_browser(clicked, tmp_path / "profile", "#cell=nothing,%,99"),
+    }
+    data = Page(path).data("pictures-data")
+    for network, dom in pages.items():
+        assert dom.count("<svg") == source.count("data-chart=")
+        assert "cannot be drawn" not in dom
+        runs = [r for r, run in enumerate(data["runs"]) if run == network]  # type: ignore[index]
+        expected = sum(
+            label == 1 and any(answers[r] == 2 for r in runs)
+            for label, answers in zip(data["label"], data["answers"], strict=True)  # type: ignore[index]
+        )
+        assert f"{network}: =cmd() taken for 猫, {expected} image" in dom
+        cell = dom[dom.index('id="cell"') :].split('class="matrices"')[0]
+        assert cell.count('class="picture"') == expected > 0

@@ -82,25 +82,38 @@ def difference(first_SN: np.ndarray, second_SN: np.ndarray, confidence: float = 
     """Accuracy of the first minus the second network, paired by image.
 
     Seeds of two networks are independent of each other, so each adds its variance; images are shared, so the
-    variance is that of the per-image difference. With one seed on either side only images are covered.
+    variance is that of the per-image difference. With one seed on either side, or where nothing varies, only
+    images are covered, by the interval of Bonett and Price (2012): it keeps its word when few images differ.
 
     Args:
         first_SN, second_SN: correctness on the same images; the numbers of seeds may differ.
     """
     first_SN, second_SN = (np.asarray(a, dtype=np.float64) for a in (first_SN, second_SN))
     per_image_N = first_SN.mean(axis=0) - second_SN.mean(axis=0)
-    estimate = float(per_image_N.mean())
     both = len(first_SN) > 1 and len(second_SN) > 1
-    runs = [first_SN.mean(axis=1), second_SN.mean(axis=1)] if both else []
-    half = _half_width(_parts(per_image_N, runs), confidence)
-    return Interval(
-        estimate,
-        max(-1.0, estimate - half),
-        min(1.0, estimate + half),
-        first_SN.shape[1],
-        min(len(first_SN), len(second_SN)),
-        both,
-    )
+    estimate, half = float(per_image_N.mean()), 0.0
+    low = high = estimate
+    if both:
+        runs = [first_SN.mean(axis=1), second_SN.mean(axis=1)]
+        half = _half_width(_parts(per_image_N, runs), confidence)
+        low, high = estimate - half, estimate + half
+    if half == 0:
+        low, high = bonett_price(per_image_N, confidence)
+    seeds = min(len(first_SN), len(second_SN))
+    return Interval(estimate, max(-1.0, low), min(1.0, high), len(per_image_N), seeds, both)
+
+
+def bonett_price(per_image_N: np.ndarray, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Interval of a mean paired difference: one image is added for each side (Bonett and Price 2012).
+
+    The plain interval has no width where no image differs, and calls four images to none a difference.
+
+    Args:
+        per_image_N: differences of correctness, from -1 to 1.
+    """
+    padded = np.concatenate([per_image_N, [1.0, -1.0]])
+    half = float(stats.norm.ppf((1 + confidence) / 2)) * math.sqrt(float(padded.var()) / len(padded))
+    return float(padded.mean()) - half, float(padded.mean()) + half
 
 
 def _parts(per_image_N: np.ndarray, runs: list[np.ndarray]) -> list[tuple[float, int]]:

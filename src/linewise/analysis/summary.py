@@ -60,8 +60,9 @@ class Summary:
         return [_row(network) for network in self.networks]
 
     def run_rows(self) -> list[dict[str, Any]]:
-        """One flat row per run; the columns of `results.csv`."""
-        return [_run_row(run) for network in self.evidence.networks for run in network.runs]
+        """One flat row per run, diverged and failed ones included; the columns of `results.csv`."""
+        sizes = sorted({1, 1000, *(size for network in self.networks for size in network.latency)})
+        return [_run_row(run, sizes) for network in self.evidence.networks for run in network.runs]
 
 
 def summarise(folder: StudyFolder) -> Summary:
@@ -133,7 +134,7 @@ def _row(network: NetworkSummary) -> dict[str, Any]:
     }
 
 
-def _run_row(run: Run) -> dict[str, Any]:
+def _run_row(run: Run, sizes: list[int]) -> dict[str, Any]:
     record, times = run.record, run.record.times
     latency = {x.batch_size: x.median_ms for x in times.latency} if times else {}
     return {
@@ -145,11 +146,10 @@ def _run_row(run: Run) -> dict[str, Any]:
         "validation_accuracy": record.validation_accuracy,
         "test_accuracy": record.test_accuracy,
         "train_s": times.train_s if times else None,
-        "images_per_s": times.images_per_s if times else None,
-        "latency_ms_1": latency.get(1),
-        "latency_ms_1000": latency.get(1000),
-        "epochs": len(run.epochs()),
-        "family": record.model.family,
         "status": record.status,
+        "family": record.model.family,
+        "images_per_s": times.images_per_s if times else None,
+        **{f"latency_ms_{size}": latency.get(size) for size in sizes},
+        "epochs": len(run.epochs()),
         "reason": record.reason,
     }

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from linewise.analysis import summarise
 from linewise.foundations.atomic import write_text
 from linewise.foundations.errors import missing_extra
 from linewise.foundations.folder import StudyFolder
 from linewise.report.results import write_results
+
+if TYPE_CHECKING:
+    from linewise.report.charts.chart import Chart
 
 
 def build(study: Path, *, figures: bool = True) -> Path:
@@ -51,9 +55,18 @@ def build(study: Path, *, figures: bool = True) -> Path:
     charts = [c for c in maybe if c is not None] + curve_charts(summary, looks) + cost_charts(summary, looks)
     confusions = confusion_charts(summary)
     if figures:
-        for chart in [*charts, *confusions.values()]:
-            chart.save(folder.report_path / "figures")
+        save_figures([*charts, *confusions.values()], folder.report_path / "figures")
     write_results(summary, folder.report_path)
     page = folder.report_path / "index.html"
     write_text(page, render(summary, charts, confusions, calibrations, pictures(summary.evidence)))
     return page
+
+
+def save_figures(charts: list[Chart], folder: Path) -> None:
+    """Write every chart as PNG and SVG; pictures of an earlier report that this one does not have go."""
+    for chart in charts:
+        chart.save(folder)
+    names = {chart.name for chart in charts}
+    for path in [*folder.glob("*.png"), *folder.glob("*.svg")]:
+        if path.stem not in names:
+            path.unlink()

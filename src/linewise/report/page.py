@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from linewise.analysis import Summary
 from linewise.analysis.calibration import Calibration, calibration
-from linewise.analysis.confusion import Pair, confusion, recalls, worst_pairs
-from linewise.analysis.mistakes import mistakes
+from linewise.analysis.confusion import confusion, recalls
 from linewise.foundations.amounts import write_amount
 from linewise.foundations.version import version
 from linewise.report.charts.chart import Chart
+from linewise.report.galleries import lists_shown, pairs_shown
 from linewise.report.pictures import Pictures
 
 EXPOSE = "window.vegaEmbed = vegaEmbed;"
-MOST_PAIRS, IMAGES_PER_PAIR, IMAGES_PER_LIST = 6, 8, 24
 
 
 def render(
@@ -30,7 +30,6 @@ def render(
 ) -> str:
     """The whole page as one HTML text without any address outside itself."""
     import jinja2
-    import vl_convert
 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("linewise.report", "templates"),
@@ -39,12 +38,10 @@ def render(
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters.update(percent=_percent, amount=write_amount, json=script_json, slug=_slug)
+    environment.filters.update(percent=_percent, miss=_miss, amount=write_amount, json=script_json, slug=_slug)
     evidence = summary.evidence
     by_name = {chart.name: chart for chart in charts}
-    bundle = (
-        vl_convert.javascript_bundle(EXPOSE, vl_version=schema_version(charts)) if charts or confusions else ""
-    )
+    bundle = scripts(schema_version(charts)) if charts or confusions else ""
     return environment.get_template("page.html").render(
         summary=summary,
         spec=evidence.spec,
@@ -56,16 +53,25 @@ def render(
         calibrations=calibrations,
         specs={c.name: c.for_page() for c in [*charts, *confusions.values()]},
         names=evidence.spec.data.class_names,
-        pairs=_pairs(summary, pictures),
-        lists=_lists(summary, pictures),
+        pairs=pairs_shown(summary, pictures),
+        lists=lists_shown(summary, pictures),
         recall=_recall(summary),
         pictures=pictures,
         environment=_environment(summary),
         openings=evidence.folder.openings(),
         check=evidence.spec.data.check,
-        bundle=re.sub(r"</(?=script)", r"<\\/", bundle, flags=re.IGNORECASE),
+        bundle=bundle,
         version=version(),
     )
+
+
+@cache
+def scripts(vl_version: str | None) -> str:
+    """Vega, Vega-Lite and vega-embed as one script that can stand inside a page."""
+    import vl_convert
+
+    bundle = vl_convert.javascript_bundle(EXPOSE, vl_version=vl_version)
+    return re.sub(r"</(?=script)", r"<\\/", bundle, flags=re.IGNORECASE)
 
 
 def schema_version(charts: list[Chart]) -> str | None:
@@ -93,46 +99,6 @@ def network_calibrations(summary: Summary) -> dict[str, Calibration]:
     return {label: calibration(answers) for label, answers in found.items() if answers}
 
 
-def _pairs(summary: Summary, pictures: Pictures | None) -> dict[str, list[dict[str, Any]]]:
-    """The most-confused pairs of each family with some of the images."""
-    evidence, found = summary.evidence, {}
-    for family in ("recurrent", "convolutional"):
-        answers = [a for network in evidence.family(family) for a in network.answers(evidence.split)]
-        if answers:
-            labels = [n.label for n in evidence.family(family)]
-            worst = worst_pairs(confusion(answers, len(evidence.spec.data.class_names)), MOST_PAIRS)
-            found[family] = [{"pair": pair, "places": _images_of(pair, labels, pictures)} for pair in worst]
-    return found
-
-
-def _images_of(pair: Pair, labels: list[str], pictures: Pictures | None) -> list[int]:
-    """Places of images behind a pair, those that most runs of these networks confuse first."""
-    if pictures is None:
-        return []
-    of_family_R = np.array([run in labels for run in pictures.runs])
-    votes_G = (pictures.answers_GR[:, of_family_R] == pair.predicted).sum(axis=1) * (
-        pictures.labels_G == pair.true
-    )
-    return [int(place) for place in np.argsort(-votes_G, kind="stable")[:IMAGES_PER_PAIR] if votes_G[place]]
-
-
-def _lists(summary: Summary, pictures: Pictures | None) -> list[dict[str, Any]] | None:
-    found = mistakes(summary.evidence)
-    if found is None or pictures is None:
-        return None
-    titles = {
-        "only_recurrent": "Only the recurrent networks get these wrong",
-        "only_convolutional": "Only the convolutional networks get these wrong",
-        "both": "Both families get these wrong",
-    }
-    lists = []
-    for name, title in titles.items():
-        indices = getattr(found, name)
-        places = [pictures.places[int(i)] for i in indices if int(i) in pictures.places][:IMAGES_PER_LIST]
-        lists.append({"id": name.replace("_", "-"), "title": title, "count": len(indices), "places": places})
-    return lists
-
-
 def _recall(summary: Summary) -> dict[str, list[float | None]]:
     evidence, found = summary.evidence, {}
     for network in evidence.networks:
@@ -158,6 +124,11 @@ def _environment(summary: Summary) -> list[tuple[str, str]]:
 
 def _percent(value: float | None, digits: int = 2) -> str:
     return "–" if value is None else f"{100 * value:.{digits}f}"
+
+
+def _miss(value: float) -> str:
+    """How far from the budget, in percent with a sign."""
+    return f"{100 * value:+.1f} %" if abs(value) >= 0.0005 else "±0.0 %"
 
 
 def _slug(text: str) -> str:

@@ -50,6 +50,20 @@ class Pictures:
         """Whole-number magnification on the screen."""
         return max(1, round(SHOWN_AT_LEAST / max(self.images_GHWC.shape[1:3])))
 
+    def position(self, place: int) -> str:
+        """Where an image lies in the sheet on the screen, as CSS says it."""
+        height, width = (side * self.scale for side in self.images_GHWC.shape[1:3])
+        return f"{-(place % COLUMNS) * width}px {-(place // COLUMNS) * height}px"
+
+    def style(self) -> str:
+        """CSS of all pictures: size on the screen and the sheet behind them."""
+        height, width = (side * self.scale for side in self.images_GHWC.shape[1:3])
+        rows = -(-len(self.indices_G) // COLUMNS)
+        return (
+            f"width:{width}px;height:{height}px;background-size:{COLUMNS * width}px {rows * height}px;"
+            f'background-image:url("{self.sheet()}")'
+        )
+
     def sheet(self) -> str:
         """All images side by side as a PNG, a `data:` address."""
         count, height, width, channels = self.images_GHWC.shape
@@ -70,7 +84,6 @@ class Pictures:
             "width": width,
             "scale": self.scale,
             "columns": COLUMNS,
-            "rows": -(-len(self.indices_G) // COLUMNS),
             "index": self.indices_G.tolist(),
             "label": self.labels_G.tolist(),
             "runs": self.runs,

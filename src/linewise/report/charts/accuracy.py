@@ -1,72 +1,67 @@
-"""Error of each network with its interval: the study at one look."""
+"""Accuracy of each network with its interval: the study at one look."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from linewise.analysis import Summary
 from linewise.analysis.intervals import Interval
-from linewise.report.charts.chart import Chart, Looks, log_scale, make
+from linewise.report.charts.chart import INK, Chart, Looks, accuracy_axis, log_scale, make
 
-ROW = 30
+ROW = 38
 
 
 def accuracy_chart(summary: Summary, looks: Looks) -> Chart | None:
-    """Dots and whiskers on a logarithmic axis of error; labels give the accuracy."""
+    """Dots and whiskers; the axis is logarithmic in the error, so that 99.3 and 99.0 % lie apart."""
     import altair as alt
 
     split = summary.evidence.split
-    rows = []
-    for network in summary.networks:
-        interval: Interval | None = getattr(network, split)
-        if interval is None:
-            continue
-        floor = 0.5 / interval.num_images  # an error of 0 has no place on a logarithmic axis
-        rows.append(
-            {
-                "network": network.label,
-                "family": network.family,
-                "error": max(100 * (1 - interval.estimate), 100 * floor),
-                "low": max(100 * (1 - interval.high), 100 * floor),
-                "high": max(100 * (1 - interval.low), 100 * floor),
-                "text": f"{100 * interval.estimate:.2f} %",
-                "n": f"{interval.num_seeds} × {interval.num_images:,}",
-            }
-        )
+    rows = [_row(n.label, n.family, i) for n in summary.networks if (i := getattr(n, split))]
     if not rows:
         return None
     y = alt.Y("network:N", title=None, sort=alt.EncodingSortField("error", order="ascending"))
-    scale, ticks = log_scale(
-        [row["low"] for row in rows] + [row["high"] * 1.15 for row in rows]
-    )  # room for labels
-    title = f"{split} error, % (logarithmic; lower is better)"
+    scale, ticks = log_scale([row[end] for row in rows for end in ("low", "high")], reverse=True)
+    scale.padding = 26  # pixels: half a label
     x = alt.X(
         "error:Q",
         scale=scale,
-        title=title,
-        axis=alt.Axis(values=ticks, format="~g"),
+        title=f"{split} accuracy, % (logarithmic in the error)",
+        axis=accuracy_axis(ticks),
     )
     tooltip = [
         alt.Tooltip("network:N"),
         alt.Tooltip("family:N"),
         alt.Tooltip("text:N", title="accuracy"),
-        alt.Tooltip("low:Q", title="error from, %", format=".3g"),
-        alt.Tooltip("high:Q", title="to, %", format=".3g"),
+        alt.Tooltip("interval:N", title="95 % interval"),
         alt.Tooltip("n:N", title="seeds × images"),
     ]
     colour = looks.colour().legend(None)
-    base = alt.Chart(alt.Data(values=rows))
-    whiskers = base.mark_rule(strokeWidth=2.5).encode(
-        x=alt.X("low:Q", title=title), x2="high:Q", y=y, color=colour, tooltip=tooltip
-    )
+    base = alt.Chart(alt.Data(values=rows)).encode(y=y, tooltip=tooltip)
+    whiskers = base.mark_rule(strokeWidth=2.5).encode(x=x.copy(), x2="high:Q", color=colour)
+    whiskers.encoding.x.shorthand = "low:Q"
     dots = base.mark_point(filled=True, size=90, opacity=1).encode(
-        x=x, y=y, color=colour, shape=looks.shape().legend(None), tooltip=tooltip
+        x=x, color=colour, shape=looks.shape().legend(None)
     )
-    labels = base.mark_text(align="left", dx=8, fontSize=12, color="#26303a").encode(
-        x=alt.X("high:Q"), y=y, text="text:N"
-    )
+    labels = base.mark_text(dy=-12, fontSize=12, fontWeight=600, color=INK).encode(x=x, text="text:N")
     return make(
         "accuracy",
-        f"{split.capitalize()} error of each network with its 95 % interval; the labels give the accuracy.",
+        f"{split.capitalize()} accuracy of each network with its 95 % interval. The axis is logarithmic in the "
+        "error: from 98 to 99 % is as far as from 99 to 99.5 %.",
         alt.layer(whiskers, dots, labels),
         width=620,
         height=ROW * len(rows),
     )
+
+
+def _row(label: str, family: str, interval: Interval) -> dict[str, Any]:
+    floor = 50 / interval.num_images  # percent: an error of 0 has no place on a logarithmic axis
+    return {
+        "network": label,
+        "family": family,
+        "error": max(100 * (1 - interval.estimate), floor),
+        "low": max(100 * (1 - interval.high), floor),
+        "high": max(100 * (1 - interval.low), floor),
+        "text": f"{100 * interval.estimate:.2f} %",
+        "interval": f"{100 * interval.low:.2f} to {100 * interval.high:.2f} %",
+        "n": f"{interval.num_seeds} × {interval.num_images:,}",
+    }

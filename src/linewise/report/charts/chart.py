@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,12 +85,13 @@ def make(name: str, caption: str, chart: Any, *, width: int | None = 460, height
     return Chart(name, caption, spec, width)
 
 
-def log_scale(values: list[float], *, margin: float = 1.2) -> tuple[Any, list[float]]:
+def log_scale(values: list[float], *, margin: float = 1.2, reverse: bool = False) -> tuple[Any, list[float]]:
     """A logarithmic scale around values above 0, and round ticks (1, 2, 5 times powers of ten) on it.
 
     Args:
         values: what is to be shown.
         margin: factor of room on both sides.
+        reverse: small values at the far end.
     """
     import altair as alt
 
@@ -99,7 +101,14 @@ def log_scale(values: list[float], *, margin: float = 1.2) -> tuple[Any, list[fl
     shown = [float(f"{tick:.6g}") for tick in ticks if low <= tick <= high]
     if len(shown) > 7:
         shown = [tick for tick in shown if f"{tick:e}".startswith("1")]
-    return alt.Scale(type="log", domain=[low, high], nice=False), shown
+    return alt.Scale(type="log", domain=[low, high], nice=False, reverse=reverse), shown
+
+
+def accuracy_axis(ticks: list[float]) -> Any:
+    """Marks an axis of errors in percent with accuracies: 0.5 becomes 99.5."""
+    import altair as alt
+
+    return alt.Axis(values=ticks, labelExpr="format(100 - datum.value, '.6~g')")
 
 
 class Looks:
@@ -116,6 +125,14 @@ class Looks:
             self.colours.append(hues[network.family][place % len(hues[network.family])])
             self.dashes.append(DASHES[place % len(DASHES)])
         self.shapes = [SHAPES[i % len(SHAPES)] for i in range(len(self.labels))]
+
+    def keep(self, labels: set[str]) -> Looks:
+        """The same looks for some of the networks: a legend names only what is shown."""
+        kept = copy.copy(self)
+        chosen = [i for i, label in enumerate(self.labels) if label in labels]
+        for name in ("labels", "colours", "dashes", "shapes"):
+            setattr(kept, name, [getattr(self, name)[i] for i in chosen])
+        return kept
 
     def colour(self, **legend: Any) -> Any:
         """Colour by network."""

@@ -6,6 +6,9 @@ from linewise.analysis import Summary
 from linewise.analysis.calibration import Calibration
 from linewise.report.charts.chart import Chart, Looks, make
 
+LEAST = 10
+"""Answers in a bin that is shown."""
+
 
 def reliability_chart(summary: Summary, found: dict[str, Calibration], looks: Looks) -> Chart | None:
     """Ten bins of confidence per network; on the diagonal, confidence is what it says."""
@@ -15,10 +18,11 @@ def reliability_chart(summary: Summary, found: dict[str, Calibration], looks: Lo
         {"network": label, "confidence": 100 * b.confidence, "accuracy": 100 * b.accuracy, "images": b.count}
         for label, calibration in found.items()
         for b in calibration.bins
-        if b.count >= 5
+        if b.count >= LEAST
     ]
     if not rows:
         return None
+    looks = looks.keep({row["network"] for row in rows})
     domain = alt.Scale(domain=[0, 100], nice=False)
     diagonal = (
         alt.Chart(alt.Data(values=[{"x": 0, "y": 0}, {"x": 100, "y": 100}]))
@@ -36,10 +40,10 @@ def reliability_chart(summary: Summary, found: dict[str, Calibration], looks: Lo
             "images:Q",
         ],
     )
-    lines = base.mark_line(strokeWidth=1.5).encode(strokeDash=looks.dash())
+    lines = base.mark_line(strokeWidth=1.5).encode(strokeDash=looks.dash().legend(None))
     points = base.mark_point(filled=True, size=60).encode(shape=looks.shape())
     caption = (
-        "Share of right answers by confidence, in ten equal bins, all seeds together; bins of under 5 answers are "
-        "left out."
+        "Share of right answers by confidence, in ten equal bins, all seeds together; bins of under "
+        f"{LEAST} answers are left out."
     )
     return make("calibration", caption, alt.layer(diagonal, lines, points), height=340)
