@@ -13,7 +13,7 @@ from linewise.analysis.evidence import Evidence
 from linewise.analysis.mistakes import mistakes
 from linewise.report.pictures import Pictures
 
-MOST_PAIRS, IMAGES_PER_PAIR, IMAGES_PER_LIST = 6, 8, 36
+MOST_PAIRS, IMAGES_PER_PAIR, IMAGES_PER_LIST = 6, 7, 36
 SHORT = {"recurrent": "rec.", "convolutional": "conv."}
 
 
