@@ -13,7 +13,8 @@ from linewise.analysis import Summary, summarise
 from linewise.analysis.calibration import calibration
 from linewise.analysis.confusion import confusion, recalls, worst_pairs
 from linewise.analysis.mistakes import mistakes
-from linewise.foundations.folder import Predictions, StudyFolder
+from linewise.foundations.arrays import Predictions
+from linewise.foundations.folder import StudyFolder
 from studies import make_study
 
 

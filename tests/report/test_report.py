@@ -18,7 +18,7 @@ from linewise.analysis import summarise
 from linewise.analysis.mistakes import mistakes
 from linewise.foundations.folder import StudyFolder
 from linewise.report import build
-from linewise.report.galleries import IMAGES_PER_LIST, pairs_shown
+from linewise.report.galleries import IMAGES_PER_LIST, IMAGES_PER_PAIR, pairs_shown
 from linewise.report.pictures import pictures
 from studies import make_study, read_csv
 
@@ -237,7 +237,7 @@ def test_pictures_of_a_pair_are_of_its_classes(tmp_path: Path) -> None:
             assert entry.pair.count == votes.sum()
             assert entry.num_images == (votes > 0).sum()
             assert [i.votes[0].split()[1] for i in entry.images] == [
-                f"{v}/3" for v in sorted(votes[votes > 0])[::-1][:8]
+                f"{v}/3" for v in sorted(votes[votes > 0])[::-1][:IMAGES_PER_PAIR]
             ]
             assert {(i.true, i.answered) for i in entry.images} == {
                 (str(entry.pair.true), str(entry.pair.predicted))
@@ -329,3 +329,36 @@ def test_in_a_browser_charts_are_drawn_and_a_cell_shows_its_images(tmp_path: Pat
         assert f"{network}: =cmd() taken for 猫, {expected} image" in dom
         cell = dom[dom.index('id="cell"') :].split('class="matrices"')[0]
         assert cell.count('class="picture"') == expected > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "arrays", "why"),
+    [
+        ("predictions.npz", {"test_predicted": np.array([object()])}, "Object arrays cannot be loaded"),
+        ("predictions.npz", {"test_predicted": np.zeros(3, int)}, "test_probabilities"),
+        (
+            "predictions.npz",
+            {
+                "test_predicted": np.full(3, 99),
+                "test_labels": np.zeros(3, int),
+                "test_probabilities": np.ones((3, 2)),
+            },
+            "do not fit each other",
+        ),
+        ("../../gallery.npz", {"indices": np.arange(3), "images": np.zeros((2, 4, 4, 1), np.uint8)}, "do not fit"),
+        ("predictions.npz", None, ""),
+        ("epochs.csv", None, ""),
+    ],
+)
+def test_damaged_records_are_named_not_unpickled(tmp_path: Path, name: str, arrays: dict | None, why: str) -> None:
+    from linewise.foundations.errors import DataError
+
+    path = make_study(tmp_path) / "runs" / "lstm-0" / name
+    if arrays is None:
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    else:
+        np.savez(path, **arrays)
+    with pytest.raises(DataError) as caught:
+        build(tmp_path, figures=False)
+    assert why in str(caught.value)
+    assert path.name in str(caught.value)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from linewise.foundations.folder import Predictions
+from linewise.foundations.arrays import Predictions
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from linewise.foundations.folder import Predictions, Run, StudyFolder
+from linewise.foundations.arrays import Predictions
+from linewise.foundations.folder import Run, StudyFolder
 from linewise.foundations.records import Family, ModelSpec, StudySpec
 
 SPLITS = ("validation", "test")

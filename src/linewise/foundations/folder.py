@@ -14,44 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from pydantic import ValidationError
 
+from linewise.foundations.arrays import Gallery, Predictions, read_gallery, read_predictions
 from linewise.foundations.errors import DataError
 from linewise.foundations.records import Epoch, Opening, RunRecord, StudySpec, describe
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """A run's answers on one split.
-
-    Attributes:
-        probabilities_NK: float32, rows sum to 1.
-        predicted_N: int64, the class with the largest probability (computed in float32 before storage).
-        labels_N: int64, the true classes.
-    """
-
-    probabilities_NK: np.ndarray
-    predicted_N: np.ndarray
-    labels_N: np.ndarray
-
-    @property
-    def correct_N(self) -> np.ndarray:
-        """bool, whether each answer is right."""
-        return self.predicted_N == self.labels_N
-
-
-@dataclass(frozen=True)
-class Gallery:
-    """Images for pictures in reports.
-
-    Attributes:
-        indices_G: int64, positions in the test set.
-        images_GHWC: uint8, at most 64 pixels a side.
-    """
-
-    indices_G: np.ndarray
-    images_GHWC: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -74,22 +41,18 @@ class Run:
         path = self.path / "epochs.csv"
         if not path.exists():
             return []
-        with path.open(newline="", encoding="utf-8") as file:
-            return [Epoch.model_validate(row) for row in csv.DictReader(file)]
+        try:
+            with path.open(newline="", encoding="utf-8") as file:
+                return [Epoch.model_validate(row) for row in csv.DictReader(file)]
+        except ValidationError as error:
+            raise describe(error, where=str(path), kind=DataError) from None
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise DataError(f"cannot be read ({error})", where=str(path)) from None
 
     def predictions(self, split: str) -> Predictions | None:
         """Answers on `validation` or `test`; None where the run has none (diverged, test still sealed)."""
         path = self.path / "predictions.npz"
-        if not path.exists():
-            return None
-        with np.load(path, allow_pickle=False) as arrays:
-            if f"{split}_predicted" not in arrays:
-                return None
-            return Predictions(
-                probabilities_NK=arrays[f"{split}_probabilities"].astype(np.float32),
-                predicted_N=arrays[f"{split}_predicted"].astype(np.int64),
-                labels_N=arrays[f"{split}_labels"].astype(np.int64),
-            )
+        return read_predictions(path, split) if path.exists() else None
 
 
 class StudyFolder:
@@ -158,10 +121,7 @@ class StudyFolder:
         return found
 
     def gallery(self) -> Gallery | None:
-        if not self.gallery_path.exists():
-            return None
-        with np.load(self.gallery_path, allow_pickle=False) as arrays:
-            return Gallery(arrays["indices"].astype(np.int64), arrays["images"])
+        return read_gallery(self.gallery_path) if self.gallery_path.exists() else None
 
 
 def _opening(path: Path, line: str) -> Opening:

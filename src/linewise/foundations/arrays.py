@@ -1,0 +1,112 @@
+"""Arrays of a study's records, read with suspicion: no pickles, the right kinds, shapes that fit."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from linewise.foundations.errors import DataError
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A run's answers on one split.
+
+    Attributes:
+        probabilities_NK: float32, rows sum to 1.
+        predicted_N: int64, the class with the largest probability (computed in float32 before storage).
+        labels_N: int64, the true classes.
+    """
+
+    probabilities_NK: np.ndarray
+    predicted_N: np.ndarray
+    labels_N: np.ndarray
+
+    @property
+    def correct_N(self) -> np.ndarray:
+        """bool, whether each answer is right."""
+        return self.predicted_N == self.labels_N
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Images for pictures in reports.
+
+    Attributes:
+        indices_G: int64, positions in the test set.
+        images_GHWC: uint8, at most 64 pixels a side.
+    """
+
+    indices_G: np.ndarray
+    images_GHWC: np.ndarray
+
+
+def read_predictions(path: Path, split: str) -> Predictions | None:
+    """Answers on `validation` or `test` from a `predictions.npz`; None where the split is not in it.
+
+    Raises:
+        DataError: the file is damaged, or its arrays do not fit each other.
+    """
+    arrays = _read(path)
+    if f"{split}_predicted" not in arrays:
+        return None
+    try:
+        probabilities_NK = arrays[f"{split}_probabilities"].astype(np.float32)
+        predicted_N = arrays[f"{split}_predicted"].astype(np.int64)
+        labels_N = arrays[f"{split}_labels"].astype(np.int64)
+        images, classes = probabilities_NK.shape
+        both = np.concatenate([predicted_N, labels_N])
+        fits = (
+            predicted_N.shape == labels_N.shape == (images,)
+            and images > 0
+            and 0 <= both.min() <= both.max() < classes
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise _damaged(path, str(error)) from None
+    if not fits:
+        raise _damaged(path, f"the arrays of the {split} split do not fit each other")
+    return Predictions(probabilities_NK, predicted_N, labels_N)
+
+
+def read_gallery(path: Path) -> Gallery:
+    """Images from a `gallery.npz`.
+
+    Raises:
+        DataError: the file is damaged, or its arrays do not fit each other.
+    """
+    arrays = _read(path)
+    indices_G, images_GHWC = arrays.get("indices"), arrays.get("images")
+    fits = (
+        indices_G is not None
+        and images_GHWC is not None
+        and images_GHWC.dtype == np.uint8
+        and images_GHWC.ndim == 4
+        and images_GHWC.shape[3] in (1, 3)
+        and indices_G.shape == images_GHWC.shape[:1]
+        and indices_G.dtype.kind in "iu"
+    )
+    if not fits:
+        raise _damaged(path, "the arrays do not fit each other")
+    assert indices_G is not None
+    assert images_GHWC is not None
+    return Gallery(indices_G.astype(np.int64), images_GHWC)
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise _damaged(path, str(error).splitlines()[0] if str(error) else type(error).__name__) from None
+
+
+def _damaged(path: Path, why: str) -> DataError:
+    return DataError(
+        f"cannot be used ({why})",
+        where=str(path),
+        expected="the arrays that `linewise compare` wrote",
+        mend="remove this run's folder; the same `linewise compare --out` trains it again",
+    )
