@@ -137,6 +137,34 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_step_and_learning_rate() -
     assert outcome.diverged == "loss nan at step 1 of 10, learning rate 0.0004"
 
 
+@pytest.mark.parametrize("num_images", [2, 16, 20, 33, 50, 70, 90, 110])
+def test_the_shortest_trainings_have_a_schedule_too(num_images: int) -> None:
+    outcome = train(network("mlp"), batches(num_images), batches(6, 1), RECIPE.model_copy(update={"epochs": 1}), 0)
+    assert len(outcome.epochs) == 1
+    assert outcome.diverged == ""
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 5, 8, 30, 400])
+def test_the_learning_rate_rises_to_its_peak_and_falls_to_almost_nothing(steps: int) -> None:
+    from linewise.training.optimiser import make_optimiser
+
+    optimiser, schedule = make_optimiser(network("linear"), RECIPE, steps)
+    rates = []
+    for _ in range(steps):
+        rates.append(schedule.get_last_lr()[0])
+        optimiser.step()
+        schedule.step()
+    assert max(rates) <= RECIPE.lr
+    assert all(rate > 0 for rate in rates)
+    if steps >= 3:
+        peak = rates.index(max(rates))
+        assert rates[peak] > 0.9 * RECIPE.lr
+        assert rates[: peak + 1] == sorted(rates[: peak + 1])
+        assert rates[peak:] == sorted(rates[peak:], reverse=True)
+    if steps >= 30:
+        assert rates[-1] < 0.02 * RECIPE.lr
+
+
 def test_a_network_without_weights_is_evaluated_every_epoch() -> None:
     _, outcome = fit("majority", 0)
     assert [e.epoch for e in outcome.epochs] == [1, 2]

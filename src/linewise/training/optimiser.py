@@ -23,7 +23,7 @@ def make_optimiser(network: nn.Module, recipe: Recipe, steps: int) -> tuple[Adam
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
     optimiser = AdamW([g for g in groups if g["params"]], lr=recipe.lr, betas=(0.9, 0.99), fused=True)
-    schedule = OneCycleLR(
-        optimiser, max_lr=recipe.lr, total_steps=max(2, steps + 1), pct_start=RISE, cycle_momentum=False
-    )
+    total = max(4, steps + 1)  # one more than is taken: the last step still learns
+    rise = max(RISE, 2 / total)  # torch divides by the rise's steps less one
+    schedule = OneCycleLR(optimiser, max_lr=recipe.lr, total_steps=total, pct_start=rise, cycle_momentum=False)
     return optimiser, schedule
