@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from linewise.foundations.errors import ConfigError, DataError
 from linewise.foundations.folder import StudyFolder
@@ -32,11 +33,8 @@ def reconcile(path: Path, wanted: StudySpec) -> StudySpec:
             expected="the same images, sizes and splits",
             mend="choose another --out for a new study",
         )
-    changed = [
-        f"{dial} {_show(getattr(there, dial))} → {_show(getattr(wanted, dial))}"
-        for dial in ("recipe", "match", "budget", "threads")
-        if getattr(there, dial) != getattr(wanted, dial)
-    ]
+    before, after = _dials(there), _dials(wanted)
+    changed = [f"{dial} {before[dial]} → {after[dial]}" for dial in after if before[dial] != after[dial]]
     known = {model.label: model for model in there.models}
     changed += [f"sizes of {m.label}" for m in wanted.models if known.get(m.label, m) != m]
     if changed:
@@ -51,5 +49,6 @@ def reconcile(path: Path, wanted: StudySpec) -> StudySpec:
     return there.model_copy(update={"models": [*there.models, *more], "seeds": seeds})
 
 
-def _show(value: object) -> str:
-    return str(value).replace("\n", " ")
+def _dials(spec: StudySpec) -> dict[str, Any]:
+    """What may not change between one call and the next."""
+    return {**spec.recipe.model_dump(), **spec.model_dump(include={"match", "budget", "threads"})}
