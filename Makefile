@@ -46,6 +46,7 @@ format: $(STAMP)
 
 bench: $(STAMP)
 	@$(BIN)/python benchmarks/trainer_overhead.py
+	@$(BIN)/python benchmarks/cnn_variants.py
 
 results: $(STAMP)
 	@bash docs/results/mnist/make.sh $(BIN)
