@@ -2,52 +2,136 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linewise.foundations.errors import ConfigError
-from linewise.reading import READINGS, parse
+from linewise.reading import EXAMPLES, ORDERS, parse
+from linewise.reading.orders import inverse, permuted
 
 SIDES = st.integers(1, 64)
+MORE = [
+    "patches3-zorder-reversed",
+    "rows7-stride3",
+    "columns4-stride4-reversed",
+    "patches5-permuted9",
+    "hilbert-reversed",
+]
 
 
-@pytest.mark.parametrize("name", list(READINGS))
+@pytest.mark.parametrize("name", list(ORDERS))
+def test_an_order_visits_every_cell_once_for_every_size_up_to_64(name: str) -> None:
+    for height in range(1, 65):
+        for width in range(1, 65, 1 if name in ("hilbert", "zorder", "spiral-in") else 7):
+            order_T = ORDERS[name](height, width)
+            assert np.array_equal(np.sort(order_T), np.arange(height * width))
+            assert np.array_equal(order_T[inverse(order_T)], np.arange(height * width))
+
+
+@pytest.mark.parametrize("name", [*EXAMPLES, *MORE])
 @given(height=SIDES, width=SIDES, channels=st.sampled_from([1, 3]))
 @settings(max_examples=40, deadline=None)
 def test_reading_then_unreading_is_the_identity(name: str, height: int, width: int, channels: int) -> None:
-    reading = READINGS[name]
-    x_BCHW = torch.arange(2 * channels * height * width, dtype=torch.float32).view(2, channels, height, width)
+    (reading,) = parse(name)
+    x_BCHW = torch.arange(2 * channels * height * width, dtype=torch.float32).view(2, channels, height, width) + 1
     x_BTD = reading.read(x_BCHW)
     assert x_BTD.shape == (2, reading.num_steps(height, width), reading.num_features(channels, height, width))
     assert torch.equal(reading.unread(x_BTD, channels, height, width), x_BCHW)
 
 
+@pytest.mark.parametrize("name", ["rows", "columns", "rows5-stride2", "columns3"])
+def test_shortcuts_for_lines_hold_what_their_order_says(name: str) -> None:
+    (reading,) = parse(name)
+    x_BCHW = torch.rand(2, 3, 11, 7)
+    flat_BPC = torch.cat([x_BCHW.flatten(2), torch.zeros(2, 3, 1)], dim=2).transpose(1, 2)
+    order_TP = reading.order(11, 7)
+    assert torch.equal(reading.read(x_BCHW), flat_BPC[:, torch.from_numpy(order_TP)].flatten(2))
+
+
 def test_a_row_step_holds_one_row_of_pixels() -> None:
     x_BCHW = torch.rand(1, 3, 5, 4)
-    step_D = READINGS["rows"].read(x_BCHW)[0, 2]
+    step_D = parse("rows")[0].read(x_BCHW)[0, 2]
     assert step_D.tolist() == [x_BCHW[0, c, 2, w].item() for w in range(4) for c in range(3)]
 
 
 def test_a_column_step_holds_one_column_of_pixels() -> None:
     x_BCHW = torch.rand(1, 3, 5, 4)
-    step_D = READINGS["columns"].read(x_BCHW)[0, 3]
+    step_D = parse("columns")[0].read(x_BCHW)[0, 3]
     assert step_D.tolist() == [x_BCHW[0, c, h, 3].item() for h in range(5) for c in range(3)]
 
 
-def test_a_bundle_names_several_readings() -> None:
-    assert parse("rows+columns") == (READINGS["rows"], READINGS["columns"])
+def test_a_window_holds_its_rows_and_the_last_is_filled_with_zeros() -> None:
+    x_BCHW = torch.rand(1, 1, 8, 3)
+    x_TD = parse("rows5-stride2")[0].read(x_BCHW)[0]
+    assert x_TD.shape == (3, 15)  # rows 0-4, 2-6, 4-8: row 8 is not there
+    assert torch.equal(x_TD[1], x_BCHW[0, 0, 2:7].flatten())
+    assert torch.equal(x_TD[2], torch.cat([x_BCHW[0, 0, 4:8].flatten(), torch.zeros(3)]))
 
 
-def test_an_unknown_reading_is_answered_with_the_nearest() -> None:
+def test_a_patch_step_holds_one_patch_line_by_line() -> None:
+    x_BCHW = torch.rand(1, 3, 8, 12)
+    step_D = parse("patches4-snake")[0].read(x_BCHW)[0, 3]  # second line, from the right
+    assert torch.equal(step_D.view(4, 4, 3), x_BCHW[0, :, 4:8, 8:12].permute(1, 2, 0))
+
+
+@pytest.mark.parametrize("size", [(8, 8), (28, 28), (5, 9), (12, 31), (64, 1), (6, 7), (63, 40)])
+def test_snake_spirals_and_hilbert_go_from_neighbour_to_neighbour(size: tuple[int, int]) -> None:
+    height, width = size
+    for name in ("snake", "spiral-in", "spiral-out", "hilbert"):
+        rows, columns = np.divmod(ORDERS[name](height, width), width)
+        jumps = np.abs(np.diff(rows)) + np.abs(np.diff(columns))
+        odd = name == "hilbert" and max(size) % 2 and not min(size) % 2
+        assert jumps.max(initial=1) <= (2 if odd else 1), name
+        assert (jumps == 2).sum() <= (1 if odd else 0)
+
+
+def test_the_hilbert_curve_of_two_by_two_quarters_fills_one_quarter_after_the_other() -> None:
+    quarter_T = [(cell // 16 // 8, cell % 16 // 8) for cell in ORDERS["hilbert"](16, 16)]
+    assert all(len(set(quarter_T[k : k + 64])) == 1 for k in range(0, 256, 64))
+
+
+def test_a_permutation_is_of_its_seed() -> None:
+    assert np.array_equal(permuted(3)(7, 9), permuted(3)(7, 9))
+    assert not np.array_equal(permuted(3)(7, 9), permuted(4)(7, 9))
+
+
+def test_a_spiral_ends_in_the_middle() -> None:
+    assert ORDERS["spiral-in"](5, 5)[-1] == 12
+    assert ORDERS["spiral-out"](5, 5)[0] == 12
+
+
+def test_reversed_is_the_same_steps_backwards() -> None:
+    x_BCHW = torch.rand(2, 3, 9, 9)
+    ahead, back = parse("rows+rows-reversed")
+    assert torch.equal(ahead.read(x_BCHW).flip(1), back.read(x_BCHW))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("rows+collumns", "unknown reading 'collumns'"),
+        ("hilbrt", "unknown reading 'hilbrt'"),
+        ("", "unknown reading ''"),
+        ("rows+rows", "reading 'rows+rows' names the same reading twice\n  expected: different readings"),
+        (
+            "rows2-stride3",
+            "reading 'rows2-stride3' leaves out rows: windows of 2 every 3\n  expected: a stride of at most 2",
+        ),
+        ("patches0", "0 in the reading 'patches0'\n  expected: a whole number from 1 to 4,096"),
+        ("patches4-hilbrt", "unknown reading 'patches4-hilbrt'"),
+    ],
+)
+def test_wrong_readings_are_explained(text: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        parse("rows+collumns")
-    assert str(caught.value) == (
-        "unknown reading 'collumns'\n  expected: one of columns, rows\n  to mend:  did you mean 'columns'?"
-    )
+        parse(text)
+    assert str(caught.value).startswith(message)
+    if "unknown" in message and text:
+        assert "did you mean" in str(caught.value)
 
 
-def test_the_same_reading_twice_is_refused() -> None:
-    with pytest.raises(ConfigError, match="names the same reading twice"):
-        parse("rows+rows")
+def test_an_image_without_pixels_is_refused() -> None:
+    with pytest.raises(ValueError, match="has no pixels"):
+        parse("hilbert")[0].read(torch.zeros(1, 1, 0, 5))

@@ -1,7 +1,7 @@
 """Layer 2: how an image becomes a sequence."""
 
-from linewise.reading import columns as columns
-from linewise.reading import rows as rows
-from linewise.reading.base import READINGS, Reading, parse
+from linewise.reading.base import Reading
+from linewise.reading.naming import EXAMPLES, parse
+from linewise.reading.orders import ORDERS
 
-__all__ = ["READINGS", "Reading", "parse"]
+__all__ = ["EXAMPLES", "ORDERS", "Reading", "parse"]

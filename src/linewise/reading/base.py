@@ -1,51 +1,101 @@
-"""What a reading is, and the table of readings.
+"""What a reading is: which pixels each step holds, in which order.
 
-A reading turns an image into a sequence, as a page becomes a sequence of lines. It has no weights.
-To add one, write a file like `rows.py` and name it in `reading/__init__.py`.
+A reading turns an image into a sequence, as a page becomes a sequence of lines. It has no weights. All it says
+is `order(H, W)`: for every step the pixels it holds. Reading and its inverse follow from that.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import final
 
-from linewise.foundations.errors import ConfigError
-from linewise.foundations.registry import Registry
+import numpy as np
+import torch
+from torch import Tensor
 
-if TYPE_CHECKING:
-    from torch import Tensor
+PADDING = -1
 
 
 class Reading(ABC):
-    """An order in which the pixels of an image are read, and how many of them make a step."""
+    """An order in which the pixels of an image are read, and how many of them make a step.
+
+    Readings are values: two of the same name are equal.
+    """
+
+    name: str
 
     @abstractmethod
+    def order(self, height: int, width: int) -> np.ndarray:
+        """Pixels by step, `order_TP`: pixel (row, column) is `row·W + column`, -1 stands for padding (zeros).
+
+        Every pixel is in at least one step; windows that overlap hold some pixels more than once.
+        """
+
     def num_steps(self, height: int, width: int) -> int:
         """T, the number of steps for an image of this size."""
+        return _order(self, height, width).shape[0]
 
-    @abstractmethod
     def num_features(self, channels: int, height: int, width: int) -> int:
-        """D, the numbers in one step."""
+        """D, the numbers in one step: its pixels times the channels, the channels of a pixel side by side."""
+        return _order(self, height, width).shape[1] * channels
 
-    @abstractmethod
     def read(self, x_BCHW: Tensor) -> Tensor:
         """Images as sequences, `x_BTD`."""
+        channels, height, width = x_BCHW.shape[1:]
+        if channels * height * width == 0:
+            raise ValueError(f"an image of shape {tuple(x_BCHW.shape[1:])} has no pixels")
+        order_TP = _order(self, height, width)
+        x_BCP = x_BCHW.flatten(2)
+        if (order_TP == PADDING).any():
+            x_BCP = torch.nn.functional.pad(x_BCP, (0, 1))  # index -1 finds the zero
+            order_TP = np.where(order_TP == PADDING, height * width, order_TP)
+        x_BCTP = x_BCP[:, :, _on(order_TP, x_BCHW)]
+        return x_BCTP.permute(0, 2, 3, 1).flatten(2)
 
-    @abstractmethod
     def unread(self, x_BTD: Tensor, channels: int, height: int, width: int) -> Tensor:
-        """The inverse of `read`: sequences as images, `x_BCHW`."""
+        """The inverse of `read`: sequences as images, `x_BCHW`. A pixel read twice is taken from its last step."""
+        x_BLC = x_BTD.unflatten(2, (-1, channels)).flatten(1, 2)
+        return x_BLC[:, _on(_places(self, height, width), x_BTD)].transpose(1, 2).unflatten(2, (height, width))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Reading) and other.name == self.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __repr__(self) -> str:
+        return f"Reading({self.name!r})"
 
 
-READINGS: Registry[Reading] = Registry("reading")
+@final
+class Reversed(Reading):
+    """Another reading from its last step to its first; what a step holds stays as it is."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+        self.name = f"{reading.name}-reversed"
+
+    def order(self, height: int, width: int) -> np.ndarray:
+        return self.reading.order(height, width)[::-1].copy()
 
 
-def parse(text: str) -> tuple[Reading, ...]:
-    """Readings from a text such as `rows` or `rows+columns` (two readers whose answers are joined).
+def _on(index: np.ndarray, like: Tensor) -> Tensor:
+    return torch.from_numpy(index).to(like.device)
 
-    Raises:
-        ConfigError: an unknown name, or the same reading twice.
-    """
-    names = text.split("+")
-    if len(set(names)) < len(names):
-        raise ConfigError(f"reading {text!r} names the same reading twice", expected="different readings")
-    return tuple(READINGS[name] for name in names)
+
+@lru_cache(maxsize=256)
+def _order(reading: Reading, height: int, width: int) -> np.ndarray:
+    order_TP = reading.order(height, width).astype(np.int64)
+    order_TP.setflags(write=False)
+    return order_TP.copy()
+
+
+@lru_cache(maxsize=256)
+def _places(reading: Reading, height: int, width: int) -> np.ndarray:
+    """Where in the flattened sequence each pixel is found."""
+    order_L = _order(reading, height, width).ravel()
+    places_P = np.full(height * width, -1)
+    held = np.flatnonzero(order_L != PADDING)
+    places_P[order_L[held]] = held
+    return places_P
