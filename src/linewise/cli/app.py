@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from linewise.cli import compare, data, evaluate, models, predict, report, train
+from linewise.cli import compare, data, evaluate, models, predict, readings, report, train
 
 app = typer.Typer(
     name="linewise",
@@ -41,5 +41,6 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("models")(models.models)
+app.command("readings")(readings.readings)
 app.command("report")(report.report)
 app.add_typer(data.app, name="data", help="Check and fetch images.")
