@@ -9,7 +9,7 @@ from torch import nn
 from linewise.kernels import recurrent_layer
 from linewise.kernels.reference import run
 
-CELLS = ["rnn", "lstm", "gru"]
+CELLS = ["rnn", "irnn", "lstm", "gru"]
 
 
 def double_layer(cell: str, bidirectional: bool) -> nn.RNNBase:
@@ -33,7 +33,7 @@ def test_values_and_gradients_agree_with_torch(cell: str, bidirectional: bool) -
     ours = run(cell, x_BTD, *weights(layer, ""))
     if bidirectional:
         ours = torch.cat([ours, run(cell, x_BTD, *weights(layer, "_reverse"), reverse=True)], dim=2)
-    theirs, _ = layer(x_BTD)
+    theirs = layer(x_BTD.transpose(0, 1))[0].transpose(0, 1)
     torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
     inputs = [x_BTD, *layer.parameters()]
     cotangent = torch.randn_like(theirs)

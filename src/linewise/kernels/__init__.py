@@ -1,5 +1,6 @@
 """Layer 3: recurrences computed."""
 
-from linewise.kernels.layers import GATES, recurrent_layer
+from linewise.kernels.cell import Beside, Cell
+from linewise.kernels.layers import CELLS, GATES, LAYERS, recurrent_layer
 
-__all__ = ["GATES", "recurrent_layer"]
+__all__ = ["CELLS", "GATES", "LAYERS", "Beside", "Cell", "recurrent_layer"]

@@ -1,10 +1,11 @@
 """Recurrent cells written to be read: one step after another, nothing fused.
 
 Every fast path must agree with these in value and gradient. Gate order and the two bias vectors are torch's,
-so that weights can be exchanged. G is the number of gates (tanh-RNN 1, GRU 3, LSTM 4).
+so that weights can be exchanged. G is the number of gates (tanh-RNN and IRNN 1, GRU 3, LSTM 4).
 
-Sources: Elman 1990 (tanh-RNN); Hochreiter & Schmidhuber 1997, Gers et al. 2000 (LSTM with forget gate);
-Cho et al. 2014 (GRU, in cuDNN's variant with the reset gate after the product).
+Sources: Elman 1990 (tanh-RNN); Le et al. 2015 (IRNN); Hochreiter & Schmidhuber 1997,
+Gers et al. 2000 (LSTM with forget gate); Cho et al. 2014 (GRU, in cuDNN's variant with the reset gate after the
+product).
 """
 
 from __future__ import annotations
@@ -20,6 +21,11 @@ Step = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 def rnn_step(in_BG: Tensor, hidden_BU: Tensor, state_BU: Tensor, rec_BG: Tensor) -> tuple[Tensor, Tensor]:
     """h = tanh(input + recurrent)."""
     return torch.tanh(in_BG + rec_BG), state_BU
+
+
+def irnn_step(in_BG: Tensor, hidden_BU: Tensor, state_BU: Tensor, rec_BG: Tensor) -> tuple[Tensor, Tensor]:
+    """h = ReLU(input + recurrent)."""
+    return torch.relu(in_BG + rec_BG), state_BU
 
 
 def lstm_step(in_BG: Tensor, hidden_BU: Tensor, state_BU: Tensor, rec_BG: Tensor) -> tuple[Tensor, Tensor]:
@@ -38,7 +44,7 @@ def gru_step(in_BG: Tensor, hidden_BU: Tensor, state_BU: Tensor, rec_BG: Tensor)
     return (1 - update) * candidate + update * hidden_BU, state_BU
 
 
-STEPS: dict[str, Step] = {"rnn": rnn_step, "lstm": lstm_step, "gru": gru_step}
+STEPS: dict[str, Step] = {"rnn": rnn_step, "irnn": irnn_step, "lstm": lstm_step, "gru": gru_step}
 
 
 def run(
@@ -54,7 +60,7 @@ def run(
     """One layer in one direction, from zero states.
 
     Args:
-        cell: `rnn`, `lstm` or `gru`.
+        cell: `rnn`, `irnn`, `lstm` or `gru`.
         reverse: read from the last step to the first; the output keeps the order of the input.
 
     Returns:

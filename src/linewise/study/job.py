@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from linewise.foundations.allocator import keep_freed_memory
 from linewise.foundations.environment import environment
 from linewise.foundations.records import DataRecord, Epoch, ModelSpec, Recipe, RunRecord, Times
 from linewise.foundations.seeds import stream
@@ -84,7 +85,8 @@ class Job:
 
 
 def pin_threads(threads: int) -> None:
-    """Give this process its threads, and keep denormal numbers from slowing it tenfold."""
+    """Give this process its threads; keep denormal numbers and fresh memory from slowing it manifold."""
+    keep_freed_memory()
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
 

@@ -1,0 +1,65 @@
+"""What a cell of our own is: a fast form, a readable one, and a closed form of its cost."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+
+class Cell(nn.Module, ABC):
+    """One recurrent layer in one direction, time first, with the interface of torch's layers.
+
+    A cell holds parameters and no other modules, so that its cost is one closed form.
+
+    Attributes:
+        num_inputs: D, numbers per step.
+        num_hidden: U, numbers it gives per step.
+    """
+
+    def __init__(self, num_inputs: int, num_hidden: int) -> None:
+        super().__init__()
+        self.num_inputs, self.num_hidden = num_inputs, num_hidden
+
+    @abstractmethod
+    def forward(self, x_TBD: Tensor) -> tuple[Tensor, None]:
+        """Hidden states `h_TBU`, and None where torch's layers give their last state."""
+
+    @abstractmethod
+    def reference(self, x_TBD: Tensor) -> Tensor:
+        """The same states, one step after another, written to be read."""
+
+    @abstractmethod
+    def macs(self, num_steps: int) -> int:
+        """Multiply-accumulates for one sequence of `num_steps` steps, element-wise work left out."""
+
+    def depth(self, num_steps: int) -> int:
+        """Longest chain of steps that wait for one another: T, as in torch's layers."""
+        return num_steps
+
+
+class Beside(nn.Module):
+    """A module some of whose children do not wait for one another.
+
+    Attributes:
+        beside: names of these children; the depth of them all is that of the deepest.
+    """
+
+    beside: tuple[str, ...]
+
+
+@final
+class TwoDirections(Beside):
+    """One cell reads from the first step to the last, another back; their outputs are concatenated."""
+
+    beside = ("ahead", "back")
+
+    def __init__(self, ahead: Cell, back: Cell) -> None:
+        super().__init__()
+        self.ahead, self.back = ahead, back
+
+    def forward(self, x_TBD: Tensor) -> tuple[Tensor, None]:
+        back_TBU = self.back(x_TBD.flip(0))[0].flip(0)
+        return torch.cat([self.ahead(x_TBD)[0], back_TBU], dim=2), None
