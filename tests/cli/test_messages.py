@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
-MODELS = "bigru, bilstm, birnn, cnn, gru, linear, lstm, majority, mlp, rnn"
+from linewise.models import list_models
+from linewise.reading.naming import EXAMPLES, WORDS
+
+MODELS = ", ".join(sorted(list_models()))
+READINGS = ", ".join(sorted({*WORDS, *EXAMPLES}))
 
 
 @pytest.fixture(autouse=True)
@@ -19,15 +23,15 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ("arguments", "message"),
     [
         (["--models", "lsmt"], f"unknown model 'lsmt'\n  expected: one of {MODELS}\n"
-         "  to mend:  did you mean 'lstm' or 'bilstm'?"),
-        (["--models", "lstm@rwos"], "unknown reading 'rwos'\n  expected: one of columns, rows\n"
+         "  to mend:  did you mean 'lstm' or 'mlstm' or 'bilstm'?"),
+        (["--models", "lstm@rwos"], f"unknown reading 'rwos'\n  expected: one of {READINGS}\n"
          "  to mend:  did you mean 'rows'?"),
         (["--models", "cnn@rows"], "cnn does not read in an order, so 'cnn@rows' means nothing\n"
          "  to mend:  write 'cnn'"),
         (["--models", "lstm:layers"], "'layers' in the model 'lstm:layers'\n"
          "  expected: SIZE=VALUE, such as layers=2"),
         (["--models", "lstm:layer=2"], "unknown size of lstm 'layer'\n"
-         "  expected: one of dropout, hidden, layers, reading, readout\n  to mend:  did you mean 'layers'?"),
+         "  expected: one of body, dropout, hidden, join, layers, mlp, reading, readout\n  to mend:  did you mean 'layers'?"),
         (["--models", "lstm,cnn,lstm"], "--models: named twice: lstm\n  expected: each network once"),
         (["--models", ""], "configuration: models = []\n"
          "  expected: List should have at least 1 item after validation, not 0"),

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from linewise.models import cost, create_model, list_models
+from linewise.models import cost, create_model, list_models, measured
 from linewise.models.cost import macs_of
 from linewise.models.create import create_on_meta
 from linewise.models.network import NETWORKS, Entry, Network
@@ -60,10 +60,45 @@ def test_activation_memory_of_an_mlp_by_hand() -> None:
     assert found.activation_bytes == 4 * (20 + 6)
 
 
-@pytest.mark.parametrize("name", list_models())
+@pytest.mark.parametrize("name", [name for name in list_models() if name != "timm"])
 def test_the_quick_count_equals_the_checked_one(name: str) -> None:
-    network = create_model(name, num_classes=5, in_chans=3, img_size=(9, 6))
+    scale = NETWORKS[name].scale
+    sizes = scale(8, {}) if scale else {}
+    network = create_model(name, num_classes=5, in_chans=3, img_size=(28, 56), **sizes)
     assert macs_of(network.config) == cost(network).macs
+
+
+def test_attention_and_mixing_cost_by_hand() -> None:
+    t, c, k = 49, 12, 10
+    found = cost(create_model("vit", num_classes=k, channels=c, mlp=20, layers=1, heads=4))
+    assert found.macs == t * 16 * c + t * 4 * c**2 + 2 * t**2 * c + 2 * t * c * 20 + c * k
+    assert found.sequential_depth == 1 + 1 + 2 + 1 + 2 + 1
+    found = cost(create_model("mixer", num_classes=k, channels=c, mlp=20, tokens=7, layers=1))
+    assert found.macs == t * 16 * c + 2 * c * t * 7 + 2 * t * c * 20 + c * k
+
+
+def test_resnet_8_has_eight_layers_and_its_published_shape() -> None:
+    found = cost(create_model("resnet", num_classes=10, in_chans=3, img_size=(32, 32)))
+    assert found.sequential_depth == 8  # shortcuts run beside
+    assert cost(create_model("resnet", num_classes=10, img_size=(32, 32), blocks=3)).sequential_depth == 20
+
+
+@pytest.mark.parametrize(
+    ("cell", "per_step"),
+    [("mingru", 2 * 9 * 5), ("minlstm", 3 * 9 * 5), ("rglru", 3 * 9 * 5), ("lru", 2 * 9 * (5 + 9))],
+)
+def test_linear_recurrences_cost_by_hand(cell: str, per_step: int) -> None:
+    sizes = {"body": "plain", "layers": 1, "hidden": 9, "readout": "last"}
+    found = cost(create_model(cell, num_classes=3, img_size=(11, 5), **sizes))
+    assert found.macs == 11 * per_step + 9 * 3
+    assert found.sequential_depth == 11 + 1
+
+
+def test_the_mlstm_costs_its_chunks() -> None:
+    sizes = {"body": "plain", "layers": 1, "hidden": 6, "readout": "last"}
+    found = cost(create_model("mlstm", num_classes=3, img_size=(40, 5), **sizes))
+    chunks = sum(n**2 * 6 + n**2 * 7 + 2 * n * 6 * 7 for n in (32, 8))
+    assert found.macs == 40 * (4 * 6 + 2) * 5 + chunks + 6 * 3
 
 
 @pytest.mark.parametrize("name", ["bilstm", "cnn"])
@@ -105,3 +140,23 @@ def test_a_layer_without_a_closed_form_is_refused_not_counted_as_zero() -> None:
             cost(create_model("odd", num_classes=2, img_size=(8, 8)))
     finally:
         del NETWORKS._entries["odd"]
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        ("lstm", {}),
+        ("bigru", {"layers": 2}),
+        ("irnn", {"reading": "rows+columns"}),
+        ("lstm", {"body": "blocks", "layers": 2}),
+        ("renet", {"patch": 1}),
+    ],
+)
+def test_long_sequences_measured_short_cost_what_stepping_through_them_costs(
+    name: str, sizes: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = create_model(name, num_classes=5, in_chans=3, img_size=(28, 20), **sizes)
+    monkeypatch.setattr(measured, "LONG", 1000)
+    stepped = cost(network)
+    monkeypatch.setattr(measured, "LONG", 8)
+    assert cost(network) == stepped

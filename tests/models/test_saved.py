@@ -132,9 +132,15 @@ def test_a_file_far_larger_than_described_is_not_read(folder: Path) -> None:
         (lambda c: c.pop("sha256"), "model.json: sha256 = "),
         (lambda c: c.update(surprise=1), "model.json: surprise = 1\n  expected: Extra inputs are not permitted"),
         (lambda c: c["network"].update(num_classes="many"), "model.json: network.num_classes = 'many'"),
+        (lambda c: c["network"].update(in_chans=0), "model.json: in_chans = 0"),
+        (lambda c: c["network"].update(img_size=[0, 8]), "model.json: height = 0"),
+        (lambda c: c["network"].update(img_size=[10**9, 10**9]), "model.json: height = 1000000000"),
+        (lambda c: c["network"]["sizes"].update(dropout=7), "model.json: dropout = 7"),
+        (lambda c: c["network"]["sizes"].update(readout="soon"), "model.json: unknown readout 'soon'"),
+        (lambda c: c["network"]["sizes"].update(reading="rwos"), "model.json: unknown reading 'rwos'"),
         (
             lambda c: c["network"]["sizes"].update(hidden=10**6),
-            "model.safetensors: the weights do not fit the network",
+            "model.json: lstm with these sizes has 4,000,0",
         ),
         (
             lambda c: c["network"]["sizes"].update(layers=10**9),

@@ -29,7 +29,7 @@ class NetworkSummary:
     parameters: int
     macs: int
     activation_bytes: int
-    sequential_depth: int
+    sequential_depth: int | None
     miss: float | None
     note: str
     num_finished: int

@@ -37,22 +37,30 @@ def models(
         data, images=ImageOptions(**o.image_options(size, "letterbox", channels)), data_dir=data_dir
     ).record
     height, width, channels_found = record.shape
-    specs = [
-        specify(
-            name,
-            {},
-            num_classes=len(record.class_names),
-            in_chans=channels_found,
-            img_size=(height, width),
-            match=match if amount else "none",  # type: ignore[arg-type]
-            budget=amount,
-        )
-        for name in names
-    ]
+    specs, refused = [], {}
+    for name in names:
+        try:
+            spec = specify(
+                name,
+                {},
+                num_classes=len(record.class_names),
+                in_chans=channels_found,
+                img_size=(height, width),
+                match=match if amount else "none",  # type: ignore[arg-type]
+                budget=amount,
+            )
+        except ConfigError as error:
+            if len(names) == 1:
+                raise
+            refused[name] = error.found
+        else:
+            specs.append(spec)
     if as_json:
         typer.echo(json.dumps([spec.model_dump() for spec in specs], indent=1))
         return
     _print(specs, f"{data}: {height}×{width}×{channels_found}, {len(record.class_names)} classes", amount, match)
+    for name, why in refused.items():
+        typer.echo(f"  {name}: left out: {why}")
 
 
 def _print(specs: list, title: str, amount: int | None, match: str) -> None:
@@ -70,7 +78,10 @@ def _print(specs: list, title: str, amount: int | None, match: str) -> None:
         cost = spec.cost
         sizes = ", ".join(f"{k}={v}" for k, v in spec.sizes.items())
         row = [spec.name, spec.family, sizes, f"{cost.parameters:,}", f"{cost.macs:,}"]
-        row += [f"{cost.activation_bytes / 1024:,.1f} KiB", str(cost.sequential_depth)]
+        row += [
+            f"{cost.activation_bytes / 1024:,.1f} KiB",
+            "–" if cost.sequential_depth is None else str(cost.sequential_depth),
+        ]
         table.add_row(*row, *([f"{spec.miss:+.2%}"] if spec.miss is not None else []))
     out = console()
     out.print(table)

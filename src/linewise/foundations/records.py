@@ -17,7 +17,7 @@ from linewise.foundations.errors import DataError, LinewiseError
 
 SCHEMA_VERSION = 1
 
-Family = Literal["recurrent", "convolutional", "control"]
+Family = Literal["recurrent", "convolutional", "attention", "control", "other"]
 Status = Literal["finished", "diverged", "failed"]
 Match = Literal["params", "macs", "none"]
 
@@ -64,13 +64,14 @@ class Cost(Record):
         parameters: trained numbers.
         macs: multiply-accumulates of one forward pass (1 MAC = 2 FLOP); element-wise work is not in it.
         activation_bytes: bytes kept for the backward pass, float32.
-        sequential_depth: longest chain of matrix products and convolutions that wait for one another.
+        sequential_depth: longest chain of matrix products and convolutions that wait for one another; None for a
+            network whose wiring is not known here.
     """
 
     parameters: int = Field(ge=0)
     macs: int = Field(ge=0)
     activation_bytes: int = Field(ge=0)
-    sequential_depth: int = Field(ge=0)
+    sequential_depth: int | None = Field(None, ge=0)
 
 
 class ModelSpec(Record):

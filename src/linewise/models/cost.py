@@ -14,13 +14,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from linewise.foundations.records import Cost
-from linewise.kernels import GATES
+from linewise.kernels import GATES, Beside, Cell
+from linewise.models.controls.vit import Attend
 from linewise.models.create import count_parameters, create_on_meta
+from linewise.models.measured import Measured
 from linewise.models.network import Network, NetworkConfig
-from linewise.models.recurrent import SideBySide
 
 Rule = Callable[[Any, Tensor, Tensor], tuple[int, int]]
 
@@ -33,12 +33,23 @@ def _conv2d(layer: nn.Conv2d, x: Tensor, y: Tensor) -> tuple[int, int]:
     return y.numel() * math.prod(layer.kernel_size) * layer.in_channels // layer.groups, 1
 
 
-def _recurrent(layer: nn.RNNBase, x_BTD: Tensor, y_BTF: Tensor) -> tuple[int, int]:
+def _recurrent(layer: nn.RNNBase, x_TBD: Tensor, y_TBF: Tensor) -> tuple[int, int]:
     """R·G·B·T·U·(D + U) multiply-accumulates in T dependent steps, per layer."""
     gates, directions = GATES[layer.mode.split("_")[0].lower()], 2 if layer.bidirectional else 1
-    batch, steps, inputs = x_BTD.shape
+    steps, batch, inputs = x_TBD.transpose(0, 1).shape if layer.batch_first else x_TBD.shape
     macs = directions * gates * batch * steps * layer.hidden_size * (inputs + layer.hidden_size)
     return macs, steps
+
+
+def _cell(cell: Any, x_TBD: Tensor, y_TBU: Tensor) -> tuple[int, int]:
+    steps, batch, _ = x_TBD.shape
+    return batch * cell.macs(steps), cell.depth(steps)
+
+
+def _attend(layer: Attend, q_BNTd: Tensor, y: Tensor) -> tuple[int, int]:
+    """Scores and sums: T²·d each, per head."""
+    batch, heads, steps, size = q_BNTd.shape
+    return 2 * batch * heads * steps**2 * size, 2
 
 
 RULES: dict[type[nn.Module], Rule] = {
@@ -47,6 +58,7 @@ RULES: dict[type[nn.Module], Rule] = {
     nn.RNN: _recurrent,
     nn.LSTM: _recurrent,
     nn.GRU: _recurrent,
+    Attend: _attend,
 }
 ELEMENTWISE: tuple[type[nn.Module], ...] = (nn.BatchNorm2d, nn.LayerNorm)
 """Layers with weights but without matrix products: no MACs, no step that waits."""
@@ -67,6 +79,8 @@ def macs_of(config: NetworkConfig) -> int:
         if isinstance(layer, nn.RNNBase):
             layer.forward = _unstepped(layer)
     counted = _Counted()
+    if ghost.counted_by_torch:
+        return cost_of(config).macs
     with counted.watch(ghost), torch.no_grad():
         ghost.eval()(torch.zeros(1, config.in_chans, *config.img_size, device="meta"))
     return counted.macs
@@ -74,7 +88,7 @@ def macs_of(config: NetworkConfig) -> int:
 
 def _unstepped(layer: nn.RNNBase) -> Callable[[Tensor], tuple[Tensor, None]]:
     directions = 2 if layer.bidirectional else 1
-    return lambda x_BTD: (x_BTD.new_empty(*x_BTD.shape[:2], directions * layer.hidden_size), None)
+    return lambda x_TBD: (x_TBD.new_empty(*x_TBD.shape[:2], directions * layer.hidden_size), None)
 
 
 def cost_of(config: NetworkConfig) -> Cost:
@@ -102,25 +116,26 @@ def cost(network: Network, config: NetworkConfig | None = None) -> Cost:
     config = config or network.config
     ghost, batch = create_on_meta(config), 2  # two images: batch norm refuses one
     x_BCHW = torch.zeros(batch, config.in_chans, *config.img_size, device="meta")
-    counted = _Counted()
-    counter = FlopCounterMode(display=False)
-    with counted.watch(ghost), counter, _saved_bytes(ghost) as saved:
+    counted = _Counted(lenient=ghost.counted_by_torch)
+    measured = Measured(ghost)
+    with counted.watch(ghost), measured.watch(ghost):
         ghost(x_BCHW)
-    macs = counted.macs
-    if macs * 2 != counter.get_total_flops():
-        raise TypeError(f"{config.name}: closed forms {macs}, torch counts {counter.get_total_flops() // 2} MACs")
+    macs = measured.flops // 2 if ghost.counted_by_torch else counted.macs
+    if macs * 2 != measured.flops:
+        raise TypeError(f"{config.name}: closed forms {macs}, torch counts {measured.flops // 2} MACs")
     return Cost(
         parameters=count_parameters(ghost),
         macs=macs // batch,
-        activation_bytes=saved[0] // batch,
-        sequential_depth=counted.depth(ghost),
+        activation_bytes=measured.saved_bytes // batch,
+        sequential_depth=None if ghost.counted_by_torch else counted.depth(ghost),
     )
 
 
 class _Counted:
     """Closed forms of every layer that was called."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, lenient: bool = False) -> None:
+        self.lenient = lenient
         self.calls: dict[nn.Module, tuple[int, int]] = {}
 
     @property
@@ -138,9 +153,10 @@ class _Counted:
                 handle.remove()
 
     def _count(self, layer: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:
-        rule = RULES.get(type(layer))
+        rule = _cell if isinstance(layer, Cell) else RULES.get(type(layer))
         if rule is None:
-            if any(True for _ in layer.parameters(recurse=False)) and not isinstance(layer, ELEMENTWISE):
+            weighted = any(True for _ in layer.parameters(recurse=False))
+            if weighted and not self.lenient and not isinstance(layer, ELEMENTWISE):
                 raise TypeError(f"no closed form for the cost of {type(layer).__name__}; add one to cost.RULES")
             return
         macs, depth = rule(layer, inputs[0], output[0] if isinstance(output, tuple) else output)
@@ -151,22 +167,6 @@ class _Counted:
         """Children wait for one another, except those that stand side by side."""
         if module in self.calls:
             return self.calls[module][1]
-        depths = [self.depth(child) for child in module.children()]
-        return max(depths, default=0) if isinstance(module, SideBySide) else sum(depths)
-
-
-@contextmanager
-def _saved_bytes(network: nn.Module) -> Iterator[list[int]]:
-    """Bytes of the distinct storages, those of weights left out, that autograd keeps for the backward pass."""
-    seen = {p.untyped_storage()._cdata: p.untyped_storage() for p in network.parameters()}
-    total = [0]
-
-    def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage._cdata not in seen:
-            seen[storage._cdata] = storage  # kept alive, so that no address is used twice
-            total[0] += storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        yield total
+        depths = {name: self.depth(child) for name, child in module.named_children()}
+        beside = [depths.pop(name) for name in module.beside] if isinstance(module, Beside) else []
+        return sum(depths.values()) + max(beside, default=0)

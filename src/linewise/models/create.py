@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
 from linewise.foundations.errors import ConfigError
-from linewise.models.network import NETWORKS, Network, NetworkConfig, check_sizes
+from linewise.models.network import NETWORKS, Network, NetworkConfig, check_shape, check_sizes
+from linewise.models.published import load_weights, read_weights, shape_of
 
+PREFIX = "timm:"
 MEMORY_SHARE = 0.5
 BYTES_TO_KEEP, BYTES_TO_TRAIN = 4, 16
 """Per parameter: its value; and with gradient and two moments."""
@@ -18,36 +21,72 @@ BYTES_TO_KEEP, BYTES_TO_TRAIN = 4, 16
 def create_model(
     name: str,
     *,
-    num_classes: int,
-    in_chans: int = 1,
-    img_size: tuple[int, int] = (28, 28),
+    num_classes: int | None = None,
+    in_chans: int | None = None,
+    img_size: tuple[int, int] | None = None,
+    weights: str | Path | None = None,
     **sizes: Any,
 ) -> Network:
     """Build a network by its registered name.
 
     Args:
-        name: such as `lstm`; see `list_models()`.
-        num_classes: K, at least 1.
-        in_chans: C, 1 for grey and 3 for colour.
-        img_size: height and width in pixels.
+        name: such as `lstm`; see `list_models()`. `timm:NAME` asks timm.
+        num_classes: K, at least 1; may be left out where `weights` tell it. Another number than theirs gives a
+            fresh classifier on top of them.
+        in_chans: C, 1 for grey (the default) and 3 for colour; by default that of `weights`.
+        img_size: height and width in pixels, (28, 28) by default; (224, 224) with published weights.
+        weights: a file with a state dict: timm's or the authors' Sequencer2D, or this network's own.
         **sizes: what this network lets you choose, such as `hidden=128`.
 
     Raises:
         ConfigError: an unknown name or size, a value out of range, or a network larger than half the memory.
+        SavedModelError: weights that cannot be read or do not fit.
 
     >>> create_model("lstm", num_classes=10, hidden=32).num_features
     32
     """
+    if weights is not None:
+        return _with_weights(name, Path(weights), sizes, num_classes, in_chans, img_size)
+    if num_classes is None:
+        raise ConfigError("num_classes is not given", where=name, expected="the number of classes")
+    in_chans, img_size = 1 if in_chans is None else in_chans, img_size or (28, 28)
+    name, sizes = _expand(name, sizes)
     entry = NETWORKS[name]
-    for key, value in (("num_classes", num_classes), ("in_chans", in_chans), ("img_size", min(img_size))):
-        if value < 1:
-            raise ConfigError(f"{key} = {value}", where=name, expected="a whole number of at least 1")
+    check_shape(name, num_classes, in_chans, img_size)
     sizes = check_sizes(name, sizes)
     config = NetworkConfig(name=name, num_classes=num_classes, in_chans=in_chans, img_size=img_size, sizes=sizes)
     refuse_giants(config, BYTES_TO_KEEP)
     network = _build(config)
     assert isinstance(network, Network), entry
     return network
+
+
+def _with_weights(
+    name: str,
+    path: Path,
+    sizes: dict[str, Any],
+    num_classes: int | None,
+    in_chans: int | None,
+    img_size: tuple[int, int] | None,
+) -> Network:
+    found = read_weights(path)
+    told = shape_of(name, found)
+    network = create_model(
+        name,
+        num_classes=told.get("num_classes") if num_classes is None else num_classes,
+        in_chans=told.get("in_chans") if in_chans is None else in_chans,
+        img_size=told.get("img_size") if img_size is None else img_size,
+        **sizes,
+    )
+    load_weights(network, found, where=str(path))
+    return network
+
+
+def _expand(name: str, sizes: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """`timm:NAME` is the network `timm` with `model=NAME`."""
+    if not name.startswith(PREFIX):
+        return name, sizes
+    return "timm", {"model": name.removeprefix(PREFIX), **sizes}
 
 
 def create_on_meta(config: NetworkConfig) -> Network:
@@ -114,7 +153,12 @@ def parse_model(text: str) -> tuple[str, dict[str, Any]]:
     Raises:
         ConfigError: an unknown name or size, or a part that is not `SIZE=VALUE`.
     """
-    head, *parts = text.strip().split(":")
+    text = text.strip()
+    if text.startswith(PREFIX):
+        if text.count(":") > 1:
+            raise ConfigError(f"{text!r} has sizes after timm's name", expected="timm:NAME")
+        return _expand(text, {})
+    head, *parts = text.split(":")
     name, at, reading = head.partition("@")
     known = NETWORKS[name].sizes()
     sizes: dict[str, Any] = {}
@@ -124,6 +168,9 @@ def parse_model(text: str) -> tuple[str, dict[str, Any]]:
                 f"{name} does not read in an order, so {head!r} means nothing", mend=f"write {name!r}"
             )
         sizes["reading"] = reading
+    given = [part.partition("=")[0] for part in parts] + ["reading"] * bool(at)
+    if doubled := sorted({key for key in given if given.count(key) > 1}):
+        raise ConfigError(f"{', '.join(doubled)} given twice in {text!r}", expected="each size once")
     for part in parts:
         key, equals, value = part.partition("=")
         if not equals:

@@ -7,10 +7,11 @@ from typing import Any
 from linewise.foundations.errors import ConfigError
 from linewise.foundations.records import Match, ModelSpec
 from linewise.models.cost import cost_of, macs_of, parameters_of
-from linewise.models.create import BYTES_TO_TRAIN, refuse_giants
+from linewise.models.create import BYTES_TO_TRAIN, create_on_meta, refuse_giants
 from linewise.models.network import NETWORKS, NetworkConfig, check_sizes
 
 TOLERANCE = 0.01
+CLOSE = 0.002
 _WIDEST = 1 << 16
 
 
@@ -52,9 +53,8 @@ def specify(
         miss = solver.amount(solved) / budget - 1
     refuse_giants(solver.config(solved), BYTES_TO_TRAIN)
     cost = cost_of(solver.config(solved))
-    return ModelSpec(
-        label=label or name, name=name, family=NETWORKS[name].family, sizes=solved, cost=cost, miss=miss, note=note
-    )
+    family = create_on_meta(solver.config(solved)).family or NETWORKS[name].family
+    return ModelSpec(label=label or name, name=name, family=family, sizes=solved, cost=cost, miss=miss, note=note)
 
 
 class _Solver:
@@ -84,7 +84,7 @@ class _Solver:
     def sizes_at(self, width: float) -> dict[str, Any]:
         scale = NETWORKS[self.name].scale
         assert scale is not None
-        return {**scale(width), **self.sizes}
+        return {**scale(width, self.sizes), **self.sizes}
 
     def at(self, width: float) -> int:
         return self.amount(self.sizes_at(width))
@@ -92,7 +92,7 @@ class _Solver:
     def solve(self, budget: int) -> tuple[dict[str, Any], str]:
         """The sizes nearest to the budget, and a note where that is not near enough."""
         scale = NETWORKS[self.name].scale
-        if scale is None or set(scale(1)) <= set(self.sizes):
+        if scale is None or set(scale(1, self.sizes)) <= set(self.sizes):
             why = f"{self.name} has no width to solve" if scale is None else "its width was given"
             return dict(self.sizes), self._note(why, self.amount(self.sizes), budget)
         if self.at(1) > budget:
@@ -107,19 +107,38 @@ class _Solver:
         while high - low > 1e-3 * high:
             middle = (low + high) / 2
             low, high = (middle, high) if self.at(middle) <= budget else (low, middle)
-        near = [low * (1 + step / 1000) for step in range(-60, 61)]  # where several sizes round apart
-        width = min(near, key=lambda w: abs(self.at(w) - budget))
-        sizes = self._refine(self.sizes_at(width), budget)
+        sizes = self._refine(self.sizes_at(low), budget)
+        if abs(self.amount(sizes) / budget - 1) > CLOSE:
+            near = [low * (1 + step / 1000) for step in range(-60, 61)]  # where several sizes round apart
+            width = min(near, key=lambda w: abs(self.at(w) - budget))
+            others = [self._refine(self.sizes_at(width), budget)]
+            if self.miss(min([sizes, *others], key=lambda s: self.miss(s, budget)), budget) > TOLERANCE * budget:
+                others += [self._refine(self.sizes_at(w), budget, share=4) for w in (low, width)]
+            sizes = min([sizes, *others], key=lambda s: self.miss(s, budget))
         return sizes, self._note("sizes are whole numbers", self.amount(sizes), budget)
 
-    def _refine(self, sizes: dict[str, Any], budget: int) -> dict[str, Any]:
-        """The last step: one size moved by itself, by at most a tenth."""
+    def miss(self, sizes: dict[str, Any], budget: int) -> int:
+        return abs(self.amount(sizes) - budget)
+
+    def _refine(self, sizes: dict[str, Any], budget: int, share: int = 10) -> dict[str, Any]:
+        """The last step: one size moved by itself, by at most a tenth (or another share), along its slope."""
         fine = NETWORKS[self.name].fine
-        if fine is None or fine in self.sizes:
+        if fine is None or fine in self.sizes or fine not in sizes:
             return sizes
-        reach = max(1, sizes[fine] // 10)
-        near = [{**sizes, fine: sizes[fine] + step} for step in range(-min(reach, sizes[fine] - 1), reach + 1)]
-        return min(near, key=lambda s: abs(self.amount(s) - budget))
+        middle = sizes[fine]
+        reach = max(1, middle // share)
+        best = sizes
+        for _ in range(3):  # the cost is linear or nearly so in one size
+            here = best[fine]
+            slope = self.amount({**best, fine: here + 1}) - self.amount(best)
+            wanted = here + round((budget - self.amount(best)) / max(1, slope))
+            there = min(max(wanted, max(1, middle - reach)), middle + reach)
+            near = [{**best, fine: there + step} for step in (-1, 0, 1) if there + step >= 1]
+            better = min([best, *near], key=lambda s: self.miss(s, budget))
+            if better == best:
+                break
+            best = better
+        return best
 
     def _note(self, why: str, amount: int, budget: int) -> str:
         miss = amount / budget - 1

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,7 @@ from linewise.foundations.errors import ConfigError, unknown_name
 from linewise.foundations.records import Family, Record
 from linewise.foundations.registry import Registry
 
-MOST_LAYERS, MOST_UNITS = 256, 1 << 24
+MOST_LAYERS, MOST_UNITS, MOST_SIDE = 256, 1 << 24, 1 << 16
 Features = Tensor | tuple[Tensor, ...]
 
 
@@ -35,16 +36,20 @@ class Network(nn.Module, ABC):
 
     Attributes:
         config: all it takes to build the network again.
+        family: its family, where its name does not tell it.
         num_features: F, numbers that enter the classifier.
         head: the classifier.
         answers_each_step: its features after a step depend on what was read so far only, so that `forward_head`
             of a prefix is an answer.
+        counted_by_torch: its layers are not ours and have no closed forms; torch's counter alone is asked.
     """
 
     config: NetworkConfig
+    family: Family | None = None
     num_features: int
     head: nn.Module
     answers_each_step: bool = False
+    counted_by_torch: bool = False
 
     @abstractmethod
     def forward_features(self, x_BCHW: Tensor) -> Features:
@@ -74,24 +79,28 @@ class Entry:
         family: `recurrent`, `convolutional` or `control`.
         build: a Network subclass (or a function that returns one); its keyword arguments beside `num_classes`,
             `in_chans` and `img_size` are the network's sizes.
-        scale: sizes for a real-valued width, used by the width solver; None where there is no width.
-        fine: the size that the solver may move by itself, up to a tenth, to come nearer to a budget.
+        scale: sizes for a real-valued width and the sizes already given, used by the width solver; None where
+            there is no width.
+        fine: the size that the solver may move by itself, up to a tenth (a quarter where nothing else helps), to
+            come nearer to a budget.
         fixed: keyword arguments that belong to the name, such as the cell; not to be set by users.
+        defaults: sizes that start at another value than the constructor's.
         summary: one line for tables and help.
     """
 
     family: Family
     build: Callable[..., Network]
     summary: str
-    scale: Callable[[float], dict[str, int]] | None = None
+    scale: Callable[[float, Mapping[str, Any]], dict[str, int]] | None = None
     fine: str | None = None
     fixed: dict[str, Any] = field(default_factory=dict)
+    defaults: dict[str, Any] = field(default_factory=dict)
 
     def sizes(self) -> dict[str, Any]:
         """Names and defaults of the sizes a user may set."""
         taken = {"self", "num_classes", "in_chans", "img_size", *self.fixed}
         parameters = inspect.signature(self.build).parameters.values()
-        return {p.name: p.default for p in parameters if p.name not in taken}
+        return {p.name: self.defaults.get(p.name, p.default) for p in parameters if p.name not in taken}
 
 
 NETWORKS: Registry[Entry] = Registry("model")
@@ -108,13 +117,31 @@ def check_sizes(name: str, given: dict[str, Any]) -> dict[str, Any]:
         if key not in known:
             raise unknown_name(f"size of {name}", key, known)
         wanted = type(known[key])
-        if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-            continue
-        if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+        kinds = (int, float) if wanted is float else wanted
+        if not isinstance(value, kinds) or (isinstance(value, bool) and wanted is not bool):
             raise ConfigError(f"{key} = {value!r}", where=name, expected=f"a value like {known[key]!r}")
-        most = MOST_LAYERS if key == "layers" else MOST_UNITS
-        if wanted is int and not 1 <= value <= most:
-            raise ConfigError(f"{key} = {value:,}", where=name, expected=f"a whole number from 1 to {most:,}")
-        if key == "dropout" and not 0 <= value < 1:
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{key} = {value}", where=name, expected="a finite number")
+        most = MOST_LAYERS if key in ("layers", "blocks") else MOST_UNITS
+        least = 0 if known[key] == 0 else 1
+        if wanted is int and not least <= value <= most:
+            raise ConfigError(
+                f"{key} = {value:,}", where=name, expected=f"a whole number from {least} to {most:,}"
+            )
+        if key in ("dropout", "drop_path") and not 0 <= value < 1:
             raise ConfigError(f"{key} = {value}", where=name, expected="a fraction from 0 to below 1")
     return {**known, **given}
+
+
+def check_shape(name: str, num_classes: Any, in_chans: Any, img_size: Any) -> None:
+    """Refuse what is not a number of classes, of channels, or a height and a width.
+
+    Raises:
+        ConfigError: with what was found.
+    """
+    if not (isinstance(img_size, tuple | list) and len(img_size) == 2):
+        raise ConfigError(f"img_size = {img_size!r}", where=name, expected="(height, width) in pixels")
+    numbers = {"num_classes": num_classes, "in_chans": in_chans, "height": img_size[0], "width": img_size[1]}
+    for key, value in numbers.items():
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST_SIDE:
+            raise ConfigError(f"{key} = {value!r}", where=name, expected=f"a whole number from 1 to {MOST_SIDE:,}")

@@ -21,8 +21,8 @@ from safetensors.torch import save as save_tensors
 from linewise.foundations.atomic import replace_file, write_text
 from linewise.foundations.errors import ConfigError, SavedModelError
 from linewise.foundations.records import Record, describe
-from linewise.models.create import create_model, create_on_meta
-from linewise.models.network import NETWORKS, Network, NetworkConfig, check_sizes
+from linewise.models.create import BYTES_TO_KEEP, create_model, create_on_meta, refuse_giants
+from linewise.models.network import NETWORKS, Network, NetworkConfig, check_shape, check_sizes
 
 FORMAT_VERSION = 1
 _JSON_LIMIT = 4 << 20
@@ -101,7 +101,10 @@ def load_model(folder: Path) -> Saved:
             mend="install the version of linewise that made it",
         )
     try:
+        check_shape(config.name, config.num_classes, config.in_chans, config.img_size)
         check_sizes(config.name, config.sizes)
+        refuse_giants(config, BYTES_TO_KEEP)
+        ghost = create_on_meta(config).state_dict()
     except ConfigError as error:
         raise SavedModelError(
             error.found, where=str(folder / "model.json"), expected=error.expected, mend=error.mend
@@ -111,7 +114,6 @@ def load_model(folder: Path) -> Saved:
             f"{len(card.class_names)} class names for {config.num_classes} classes",
             where=str(folder / "model.json"),
         )
-    ghost = create_on_meta(config).state_dict()
     tensors = _read_tensors(path, card.sha256, sum(t.numel() * t.element_size() for t in ghost.values()))
     _compare(path, tensors, ghost)
     network = create_model(

@@ -13,9 +13,14 @@ from linewise.foundations.records import DataRecord, Match, ModelSpec, Recipe, S
 from linewise.foundations.version import version
 from linewise.images.augment import check_strengths
 from linewise.models import parse_model, specify
+from linewise.models.network import check_sizes
+from linewise.reading import parse as parse_reading
 
 SMALL_SIDE, SMALL_BUDGET, BUDGET = 16, 20_000, 80_000
 STEPS_PER_EPOCH = 300
+
+MOST_LETTERS = 100
+"""Of a model as typed: its label is a folder name."""
 
 
 class CompareConfig(TrainingDials):
@@ -65,6 +70,11 @@ def make_spec(config: CompareConfig, data: DataRecord, command: str) -> StudySpe
     models: list[ModelSpec] = []
     for text in config.models:
         name, sizes = parse_model(text)
+        if len(text) > MOST_LETTERS:
+            raise ConfigError(
+                f"a model of {len(text)} letters, {text[:40]!r}…",
+                expected=f"at most {MOST_LETTERS}: it names folders",
+            )
         models.append(
             specify(
                 name,
@@ -77,10 +87,7 @@ def make_spec(config: CompareConfig, data: DataRecord, command: str) -> StudySpe
                 label=text.strip().replace(":", ","),
             )
         )
-    labels = [model.label for model in models]
-    doubled = sorted({label for label in labels if labels.count(label) > 1})
-    if doubled:
-        raise ConfigError(f"named twice: {', '.join(doubled)}", where="--models", expected="each network once")
+    _check_distinct(models)
     return StudySpec(
         linewise_version=version(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -93,6 +100,20 @@ def make_spec(config: CompareConfig, data: DataRecord, command: str) -> StudySpe
         budget=budget,
         threads=config.threads,
     )
+
+
+def _check_distinct(models: list[ModelSpec]) -> None:
+    """Refuse the same network twice, under one label or two."""
+    seen: dict[str, str] = {}
+    for model in models:
+        sizes = check_sizes(model.name, model.sizes)
+        if isinstance(reading := sizes.get("reading"), str):
+            sizes["reading"] = "+".join(r.name for r in parse_reading(reading))
+        key = f"{model.name} {sorted(sizes.items())}"
+        if key in seen:
+            both = model.label if seen[key] == model.label else f"{seen[key]} and {model.label}, the same network"
+            raise ConfigError(f"named twice: {both}", where="--models", expected="each network once")
+        seen[key] = model.label
 
 
 def make_recipe(config: CompareConfig, num_train: int) -> Recipe:

@@ -15,6 +15,8 @@ FONT = "DejaVu Sans, Verdana, sans-serif"
 INK, GRID = "#26303a", "#e4e8ec"
 RECURRENT = ["#0072b2", "#56b4e9", "#004466", "#7b6fd0", "#009e9e", "#8fb8de", "#3d3d99", "#66c2c2"]
 CONVOLUTIONAL = ["#d55e00", "#e69f00", "#8c3300", "#f0b27a"]
+ATTENTION = ["#117733", "#44aa66", "#88cc88"]
+OTHER = ["#aa3377", "#cc6699", "#dd99bb"]
 CONTROL = ["#555555", "#8c8c8c", "#b3b3b3", "#333333"]
 SHAPES = [
     "circle",
@@ -115,7 +117,13 @@ class Looks:
     """The same colour, shape and dash for a network in every chart: hue tells the family."""
 
     def __init__(self, summary: Summary) -> None:
-        hues = {"recurrent": RECURRENT, "convolutional": CONVOLUTIONAL, "control": CONTROL}
+        hues = {
+            "recurrent": RECURRENT,
+            "convolutional": CONVOLUTIONAL,
+            "attention": ATTENTION,
+            "control": CONTROL,
+            "other": OTHER,
+        }
         taken = dict.fromkeys(hues, 0)
         self.labels, self.colours, self.dashes = [], [], []
         for network in summary.networks:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
@@ -46,6 +47,7 @@ class _Flat(Network):
 
     def __init__(self, num_classes: int, in_chans: int, img_size: tuple[int, int], hidden: list[int]) -> None:
         super().__init__()
+        self.shape = (in_chans, *img_size)
         self.num_pixels = in_chans * img_size[0] * img_size[1]
         widths = [self.num_pixels, *hidden]
         self.body = nn.Sequential(*(m for a, b in pairwise(widths) for m in (nn.Linear(a, b), nn.ReLU())))
@@ -56,11 +58,11 @@ class _Flat(Network):
     def forward_features(self, x_BCHW: Tensor) -> Features:
         """The last hidden layer, `x_BF` (for `linear`, the pixels)."""
         x_BD = x_BCHW.flatten(1)
-        if x_BD.shape[1] != self.num_pixels:
+        if x_BCHW.shape[1:] != self.shape:
             raise ConfigError(
                 f"images of shape {tuple(x_BCHW.shape[1:])}",
                 where=type(self).__name__,
-                expected=f"{self.num_pixels:,} numbers an image",
+                expected=f"(channels, height, width) = {self.shape}",
             )
         return self.body(x_BD)
 
@@ -102,7 +104,7 @@ class MLP(_Flat):
         self.dropout = nn.Dropout(dropout)
 
 
-def _scale(width: float) -> dict[str, int]:
+def _scale(width: float, given: Mapping[str, Any]) -> dict[str, int]:
     return {"hidden": max(1, round(width))}
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import final
+from collections.abc import Mapping
+from typing import Any, final
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -68,7 +69,7 @@ class _Stage(nn.Module):
         return F.relu(self.norm(self.pool(self.conv(x_BCHW))))
 
 
-def _scale(width: float) -> dict[str, int]:
+def _scale(width: float, given: Mapping[str, Any]) -> dict[str, int]:
     return {"stem": _whole(width), "middle": _whole(3 * width), "last": max(1, round(8 * width))}
 
 

@@ -1,0 +1,103 @@
+"""Readouts: from the states after each step to one vector per image."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from linewise.foundations.errors import unknown_name
+
+READOUTS = ("auto", "last", "mean", "max", "attention", "last-mean")
+
+
+class Readout(nn.Module, ABC):
+    """Maps `h_BTF` to `x_BG`."""
+
+    num_outputs: int
+
+    def __init__(self, num_inputs: int) -> None:
+        super().__init__()
+        self.num_outputs = num_inputs
+
+    @abstractmethod
+    def forward(self, h_BTF: Tensor) -> Tensor: ...
+
+
+@final
+class Last(Readout):
+    """The state after the last step; where both directions are still apart, the last of each.
+
+    Args:
+        halves: the first half of F reads ahead, the second back.
+    """
+
+    def __init__(self, num_inputs: int, halves: bool) -> None:
+        super().__init__(num_inputs)
+        self.halves = halves
+
+    def forward(self, h_BTF: Tensor) -> Tensor:
+        if not self.halves:
+            return h_BTF[:, -1]
+        half = h_BTF.shape[2] // 2
+        return torch.cat([h_BTF[:, -1, :half], h_BTF[:, 0, half:]], dim=1)
+
+
+@final
+class Mean(Readout):
+    """The mean over steps."""
+
+    def forward(self, h_BTF: Tensor) -> Tensor:
+        return h_BTF.mean(dim=1)
+
+
+@final
+class Max(Readout):
+    """The largest value of each feature over steps."""
+
+    def forward(self, h_BTF: Tensor) -> Tensor:
+        return h_BTF.amax(dim=1)
+
+
+@final
+class Attention(Readout):
+    """A weighted mean; one learned query scores the steps (Bahdanau et al. 2015, Yang et al. 2016)."""
+
+    def __init__(self, num_inputs: int) -> None:
+        super().__init__(num_inputs)
+        self.score = nn.Linear(num_inputs, 1, bias=False)
+        nn.init.zeros_(self.score.weight)  # starts as the mean
+
+    def forward(self, h_BTF: Tensor) -> Tensor:
+        weight_BT1 = torch.softmax(self.score(h_BTF), dim=1)
+        return (weight_BT1 * h_BTF).sum(dim=1)
+
+
+@final
+class LastMean(Readout):
+    """The last state and the mean, side by side."""
+
+    def __init__(self, num_inputs: int, halves: bool) -> None:
+        super().__init__(num_inputs)
+        self.last = Last(num_inputs, halves)
+        self.num_outputs = 2 * num_inputs
+
+    def forward(self, h_BTF: Tensor) -> Tensor:
+        return torch.cat([self.last(h_BTF), h_BTF.mean(dim=1)], dim=1)
+
+
+def make_readout(name: str, num_inputs: int, *, bidirectional: bool, halves: bool) -> Readout:
+    """A readout by name; `auto` is the last state of one direction and the mean of two.
+
+    Raises:
+        ConfigError: an unknown name.
+    """
+    if name not in READOUTS:
+        raise unknown_name("readout", name, READOUTS)
+    if name == "auto":
+        name = "mean" if bidirectional else "last"
+    if name in ("last", "last-mean"):
+        return (Last if name == "last" else LastMean)(num_inputs, halves)
+    return {"mean": Mean, "max": Max, "attention": Attention}[name](num_inputs)
