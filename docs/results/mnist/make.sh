@@ -6,8 +6,4 @@ cd "$(dirname "$0")/../../.."
 bin="${1:-.venv/bin}"
 "$bin/linewise" compare mnist --models rnn,lstm,gru,bilstm,cnn,linear,mlp --match params --budget 80k \
   --epochs 5 --seeds 3 --out studies/mnist
-mkdir -p docs/results/mnist/figures
-cp studies/mnist/report/index.html studies/mnist/report/results.csv studies/mnist/report/results.json docs/results/mnist/
-cp studies/mnist/report/figures/*.png docs/results/mnist/figures/
-"$bin/python" docs/results/table.py docs/results/mnist/results.json >docs/results/mnist/table.md
-echo "docs/results/mnist is up to date"
+bash docs/results/collect.sh "$bin" studies/mnist docs/results/mnist

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# A study's report, tables and figures into a folder of docs/results: collect.sh BIN STUDY FOLDER
+set -euo pipefail
+mkdir -p "$3/figures"
+cp "$2"/report/index.html "$2"/report/results.csv "$2"/report/results.json "$3/"
+cp "$2"/report/figures/*.png "$3/figures/"
+"$1/python" docs/results/table.py "$3/results.json" >"$3/table.md"
+echo "$3 is up to date"

@@ -1,0 +1,36 @@
+"""Every Python block of the documentation runs, and every picture and page it names is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SHOWN = [ROOT / "docs" / "readings.md", *sorted((ROOT / "docs" / "networks").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", SHOWN, ids=lambda page: page.stem)
+def test_examples_run(page: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, str(page), "exec"), {})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    missing = [link for link in links if not (page.parent / link).exists()]
+    assert not missing
+
+
+def test_every_registered_network_is_in_the_documentation() -> None:
+    from linewise.models import list_models
+
+    text = "\n".join(page.read_text(encoding="utf-8") for page in SHOWN)
+    for name in list_models():
+        stem = re.sub(r"^sequencer2d_(s|m|l|nano|tiny)(_pooling|_identity)?$", "sequencer2d_", name)
+        assert stem.removeprefix("bi") in text, name
