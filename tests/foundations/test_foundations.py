@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -110,3 +112,23 @@ def test_records_are_frozen_strict_and_named_in_errors(tmp_path: Path) -> None:
 def test_a_folder_without_a_study_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no study here \(no study.json\)"):
         StudyFolder.open(tmp_path)
+
+
+def test_freed_memory_is_kept_when_asked_and_only_then() -> None:
+    """A block of 64 MB freed and asked for again: kept pages need not be touched afresh."""
+    code = (
+        "import resource, sys, numpy\n"
+        "from linewise.foundations.allocator import keep_freed_memory\n"
+        "understood = keep_freed_memory(sys.argv[1] == 'keep')\n"
+        "for _ in range(3): numpy.ones(8_000_000)\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "for _ in range(5): numpy.ones(8_000_000)\n"
+        "print(int(understood), resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)"
+    )
+    faults = {}
+    for wish in ("keep", "give back"):
+        said = subprocess.run([sys.executable, "-c", code, wish], capture_output=True, text=True, check=True)
+        understood, faults[wish] = map(int, said.stdout.split())
+    if understood:
+        assert faults["keep"] < 100
+        assert faults["give back"] > 10 * max(1, faults["keep"])
