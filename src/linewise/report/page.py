@@ -39,6 +39,7 @@ def render(
         undefined=jinja2.StrictUndefined,
     )
     environment.filters.update(percent=_percent, miss=_miss, amount=write_amount, json=script_json, slug=_slug)
+    environment.filters.update(breakable=_breakable)
     evidence = summary.evidence
     by_name = {chart.name: chart for chart in charts}
     bundle = scripts(schema_version(charts)) if charts or confusions else ""
@@ -129,6 +130,13 @@ def _percent(value: float | None, digits: int = 2) -> str:
 def _miss(value: float) -> str:
     """How far from the budget, in percent with a sign."""
     return f"{100 * value:+.1f} %" if abs(value) >= 0.0005 else "±0.0 %"
+
+
+def _breakable(label: str) -> Any:
+    """The label, escaped, with places where a line may end: after its parts."""
+    import markupsafe
+
+    return markupsafe.Markup("<wbr>").join(re.split(r"(?<=[@,+_])", label))
 
 
 def _slug(text: str) -> str:

@@ -6,9 +6,10 @@ from typing import Any
 
 from linewise.analysis import Summary
 from linewise.analysis.intervals import Interval
-from linewise.report.charts.chart import INK, Chart, Looks, accuracy_axis, log_scale, make
+from linewise.report.charts.chart import INK, LETTER_WIDTH, Chart, Looks, accuracy_axis, log_scale, make
 
-ROW = 38
+ROW, LABEL, PLOT = 38, 320, 220
+"""Pixels: height of a network's row, what its name may take, and what the plot needs beside it."""
 
 
 def accuracy_chart(summary: Summary, looks: Looks) -> Chart | None:
@@ -19,7 +20,8 @@ def accuracy_chart(summary: Summary, looks: Looks) -> Chart | None:
     rows = [_row(n.label, n.family, i) for n in summary.networks if (i := getattr(n, split))]
     if not rows:
         return None
-    y = alt.Y("network:N", title=None, sort=alt.EncodingSortField("error", order="ascending"))
+    order = alt.EncodingSortField("error", order="ascending")
+    y = alt.Y("network:N", title=None, sort=order, axis=alt.Axis(labelLimit=LABEL))
     scale, ticks = log_scale([row[end] for row in rows for end in ("low", "high")], reverse=True)
     scale.padding = 26  # pixels: half a label
     x = alt.X(
@@ -50,6 +52,7 @@ def accuracy_chart(summary: Summary, looks: Looks) -> Chart | None:
         alt.layer(whiskers, dots, labels),
         width=620,
         height=ROW * len(rows),
+        least=PLOT + min(LABEL, LETTER_WIDTH * looks.letters),
     )
 
 

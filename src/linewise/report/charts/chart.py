@@ -35,12 +35,14 @@ CONFIG: dict[str, Any] = {
     "view": {"stroke": None},
     "axis": {
         "labelColor": INK, "titleColor": INK, "gridColor": GRID, "domainColor": "#9aa5b1", "tickColor": "#9aa5b1",
-        "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "labelLimit": 180,
+        "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "labelLimit": 220,
     },
-    "legend": {"labelFontSize": 12, "titleFontSize": 12, "labelLimit": 220, "symbolStrokeWidth": 2},
+    "legend": {"labelFontSize": 12, "titleFontSize": 12, "labelLimit": 420, "symbolStrokeWidth": 2},
     "title": {"fontSize": 14, "fontWeight": 600, "color": INK, "anchor": "start", "offset": 10},
 }  # fmt: skip
 PNG_SCALE = 2
+LEGEND_WIDTH, LETTER_WIDTH, SYMBOL_WIDTH = 640, 7, 30
+"""Pixels: what a row of the legend may take, and what of it a letter and a symbol take."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,14 @@ class Chart:
         caption: what it shows, for people who cannot see it too.
         spec: Vega-Lite, without a width where it may grow with the page.
         width: pixels in files; None where the specification has its own.
+        least: pixels that its names need; a narrower page scrolls.
     """
 
     name: str
     caption: str
     spec: dict[str, Any]
     width: int | None = 460
+    least: int = 0
 
     def for_files(self) -> dict[str, Any]:
         """The specification with the width it has in files."""
@@ -78,13 +82,15 @@ class Chart:
             file.write(vl_convert.vegalite_to_png(self.for_files(), scale=PNG_SCALE))
 
 
-def make(name: str, caption: str, chart: Any, *, width: int | None = 460, height: int | None = 260) -> Chart:
+def make(
+    name: str, caption: str, chart: Any, *, width: int | None = 460, height: int | None = 260, least: int = 0
+) -> Chart:
     """A chart from Altair's, with the house's looks."""
     if height:
         chart = chart.properties(height=height)
     spec = chart.to_dict()
     spec["config"] = CONFIG
-    return Chart(name, caption, spec, width)
+    return Chart(name, caption, spec, width, least)
 
 
 def log_scale(values: list[float], *, margin: float = 1.2, reverse: bool = False) -> tuple[Any, list[float]]:
@@ -147,24 +153,38 @@ class Looks:
         import altair as alt
 
         scale = alt.Scale(domain=self.labels, range=self.colours)
-        return alt.Color("network:N", scale=scale, title=None, legend=_legend(legend))
+        return alt.Color("network:N", scale=scale, title=None, legend=self._legend(legend))
 
     def shape(self, **legend: Any) -> Any:
         """Shape by network."""
         import altair as alt
 
         scale = alt.Scale(domain=self.labels, range=self.shapes)
-        return alt.Shape("network:N", scale=scale, title=None, legend=_legend(legend))
+        return alt.Shape("network:N", scale=scale, title=None, legend=self._legend(legend))
 
     def dash(self, **legend: Any) -> Any:
         """Dash by network."""
         import altair as alt
 
         scale = alt.Scale(domain=self.labels, range=self.dashes)
-        return alt.StrokeDash("network:N", scale=scale, title=None, legend=_legend(legend))
+        return alt.StrokeDash("network:N", scale=scale, title=None, legend=self._legend(legend))
 
+    @property
+    def letters(self) -> int:
+        """Of the longest label."""
+        return max(map(len, self.labels), default=0)
 
-def _legend(options: dict[str, Any]) -> Any:
-    import altair as alt
+    @property
+    def columns(self) -> int:
+        """Of the legend: as many, up to four, as the longest label leaves room for."""
+        return min(4, max(1, LEGEND_WIDTH // (SYMBOL_WIDTH + LETTER_WIDTH * self.letters)))
 
-    return alt.Legend(orient="bottom", columns=4, **options)
+    @property
+    def legend_width(self) -> int:
+        """Pixels that the legend needs."""
+        return self.columns * (SYMBOL_WIDTH + LETTER_WIDTH * self.letters)
+
+    def _legend(self, options: dict[str, Any]) -> Any:
+        import altair as alt
+
+        return alt.Legend(orient="bottom", columns=self.columns, **options)

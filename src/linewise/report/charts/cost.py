@@ -69,4 +69,4 @@ def _chart(axis: str, title: str, rows: list[dict[str, Any]], split: str, looks:
         )
     )
     caption = f"{split.capitalize()} accuracy against {title}; up and left is better. Both axes are logarithmic."
-    return make(f"cost-{axis.replace('_', '-')}", caption, points)
+    return make(f"cost-{axis.replace('_', '-')}", caption, points, least=looks.legend_width)

@@ -75,7 +75,7 @@ def _chart(name: str, title: str, rows: list[dict[str, Any]], looks: Looks) -> C
     axes = " The axis is logarithmic in the error." if accuracy else ""
     when = "as a running mean over each epoch" if name.startswith("train") else "after each epoch"
     caption = f"{title[0].upper()}{title[1:]}, {when}: mean over seeds, band from lowest to highest seed.{axes}"
-    return make(f"curve-{name.replace('_', '-')}", caption, alt.layer(bands, lines))
+    return make(f"curve-{name.replace('_', '-')}", caption, alt.layer(bands, lines), least=looks.legend_width)
 
 
 def _told(name: str, title: str) -> Any:

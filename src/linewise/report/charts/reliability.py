@@ -46,4 +46,4 @@ def reliability_chart(summary: Summary, found: dict[str, Calibration], looks: Lo
         "Share of right answers by confidence, in ten equal bins, all seeds together; bins of under "
         f"{LEAST} answers are left out."
     )
-    return make("calibration", caption, alt.layer(diagonal, lines, points), height=340)
+    return make("calibration", caption, alt.layer(diagonal, lines, points), height=340, least=looks.legend_width)
