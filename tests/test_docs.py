@@ -27,6 +27,16 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert not missing
 
 
+@pytest.mark.parametrize(
+    "table", sorted((ROOT / "docs" / "results").rglob("table.md")), ids=lambda t: t.parent.name
+)
+def test_results_are_shown_as_they_were_collected(table: Path) -> None:
+    shown = (table.parent / "README.md").read_text(encoding="utf-8")
+    rows = [line for line in table.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    assert rows
+    assert not [row for row in rows if row not in shown]
+
+
 def test_every_registered_network_is_in_the_documentation() -> None:
     from linewise.models import list_models
 

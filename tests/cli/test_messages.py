@@ -50,6 +50,17 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (["--augment", "shift"], "--augment: 'shift'\n  expected: NAME=STRENGTH, such as shift=2"),
         (["--augment", "flop=1"], "unknown augmentation 'flop'\n"
          "  expected: one of erase, flip, rotate, scale, shift\n  to mend:  did you mean 'flip'?"),
+        (["--models", "lstm,lstm:dropout=0"], "--models: named twice: lstm and lstm,dropout=0, the same network\n"
+         "  expected: each network once"),
+        (["--models", "lstm,lstm:readout=last"], "--models: named twice: lstm and lstm,readout=last, the same network\n"
+         "  expected: each network once"),
+        (["--models", "vit:channels=8:patch=4,vit:channels=8:mlp=16:patch=4", "--match", "none"],
+         "--models: named twice: vit,channels=8,patch=4 and vit,channels=8,mlp=16,patch=4, the same network\n"
+         "  expected: each network once"),
+        (["--match", "none", "--budget", "5"], "--budget: a budget of 5, and nothing to be matched\n"
+         "  expected: no budget with --match none"),
+        (["--models", "cnn", "--size", "4", "--batch-size", "1"], "--batch-size: batches of one image, and cnn normalises over"
+         " the batch\n  expected: at least 2 for images of this size"),
         (["--resume"], "--resume: no study of digits under studies/ to go on with\n"
          "  to mend:  name its folder with --out, or leave --resume out"),
         (["--models", "lstm:hidden=300000"], "sizes: lstm with these sizes has"),
@@ -141,3 +152,32 @@ def test_data_that_are_not_there(linewise: Callable, verb: list[str]) -> None:
     assert "error: nosuchfolder: there is no such data set, file or folder\n" in said.out + said.err
     assert "Traceback" not in said.err
     assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("train", "digits", "--match", "bogus"),
+            "--match: unknown match 'bogus'\n  expected: one of macs, params",
+        ),
+        (
+            ("train", "digits", "--match", "macs"),
+            "--match: macs, and no budget to count\n  to mend:  give a --budget",
+        ),
+        (
+            ("models", "lstm", "--match", "macs"),
+            "--match: macs, and no budget to count\n  to mend:  give a --budget",
+        ),
+        (
+            ("models", "lstm", "--budget", ""),
+            "--budget: ''\n  expected: a positive amount such as 80000, 80k or 2.5M",
+        ),
+        (("readings", "rows", "--image", "3"), "--image, and nothing to be drawn\n  to mend:  add --show"),
+        (("readings", "rows", "--out", "x", "--image", "3"), "--out and --image, and nothing to be drawn"),
+    ],
+)
+def test_options_without_effect_are_said(linewise: Callable, arguments: tuple[str, ...], message: str) -> None:
+    said = linewise(*arguments)
+    assert said.code == 2
+    assert message in said.err

@@ -42,8 +42,8 @@ def test_each_is_drawn_over_the_image_that_was_asked_for(linewise: Callable, tmp
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["hilbrt"], "unknown reading 'hilbrt'"),
-        (["rows-reversed-reversed"], "reading 'rows-reversed-reversed' is reversed twice\n"
+        (["hilbrt", "--show"], "unknown reading 'hilbrt'"),
+        (["rows-reversed-reversed", "--show"], "reading 'rows-reversed-reversed' is reversed twice\n"
          "  expected: -reversed once, or not at all"),
         (["rows", "--show", "--image", "99999"], "--image: image 99999\n  expected: 0 to 1,149"),
         (["rows", "--show", "--image", "-1"], "--image: image -1\n  expected: 0 to 1,149"),

@@ -76,6 +76,21 @@ def test_minlstm_gates_share_one() -> None:
     assert (h_TBU < 2.5 + 1e-9).all()
 
 
+@pytest.mark.parametrize(("forget", "input_"), [(-70.0, -80.0), (-120.0, -110.0), (-300.0, 5.0), (5.0, -300.0)])
+def test_minlstm_divides_shut_gates_too(forget: float, input_: float) -> None:
+    """i/(f + i) of two sigmoids near 0 is the sigmoid of the difference of their logits."""
+    cell = MinLSTM(1, 1)
+    with torch.no_grad():
+        cell.weight.zero_()
+        cell.bias.copy_(torch.tensor([forget, input_, 1.0]))
+    expected = torch.sigmoid(torch.tensor(min(input_, 0.0) - min(forget, 0.0)))
+    x_TBD = torch.zeros(1, 1, 1)
+    for h_TBU in (cell(x_TBD)[0], cell.reference(x_TBD)):
+        torch.testing.assert_close(
+            h_TBU.flatten()[0], expected, rtol=1e-2 if min(forget, input_) < -200 else 1e-5, atol=1e-6
+        )
+
+
 @pytest.mark.parametrize("push", [-30.0, 0.0, 30.0])
 def test_no_parameter_makes_a_decay_of_one_or_more(push: float) -> None:
     lru = double_cell("lru", 3)

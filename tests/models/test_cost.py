@@ -68,6 +68,41 @@ def test_the_quick_count_equals_the_checked_one(name: str) -> None:
     assert macs_of(network.config) == cost(network).macs
 
 
+@pytest.mark.parametrize("name", ["lstm", "lru", "cnn", "vit"])
+def test_costs_do_not_depend_on_what_the_caller_has_switched_off(name: str) -> None:
+    network = create_model(name, num_classes=3)
+    expected = cost(network)
+    for switched in (torch.no_grad(), torch.inference_mode()):
+        with switched:
+            assert cost(network) == expected
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert cost(network) == expected
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_what_is_kept_once_per_batch_is_no_images() -> None:
+    """Kept by torch for a real batch of 5 less that of 4 is what one image costs."""
+    network = create_model("lru", num_classes=3, img_size=(9, 6), hidden=7, layers=1)
+    kept = []
+    for batch in (4, 5):
+        meter = measured.Measured(network)
+        with meter.watch(network):
+            network(torch.rand(batch, 1, 9, 6))
+        kept.append(meter.saved_bytes)
+    assert cost(network).activation_bytes == kept[1] - kept[0]
+    assert kept[0] > 4 * (kept[1] - kept[0])
+
+
+def test_readouts_side_by_side_count_once() -> None:
+    one, two = (
+        create_model("lstm", num_classes=2, readout="attention", reading=r) for r in ("rows", "rows+columns")
+    )
+    assert cost(one).sequential_depth == cost(two).sequential_depth == 28 + 1 + 1
+
+
 def test_attention_and_mixing_cost_by_hand() -> None:
     t, c, k = 49, 12, 10
     found = cost(create_model("vit", num_classes=k, channels=c, mlp=20, layers=1, heads=4))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -268,6 +269,10 @@ def test_odd_files_of_tensors_are_explained(tmp_path: Path) -> None:
         "sparse": {**good, "norm.weight": torch.zeros(48).to_sparse()},
         "complex": {**good, "norm.weight": torch.zeros(48, dtype=torch.complex64)},
         "integers": {k: v.int() for k, v in good.items()},
+        "infinite in float32": {k: torch.full_like(v, 1e300, dtype=torch.float64) for k, v in good.items()},
+        "eight bits, not a number": {
+            k: torch.full_like(v, float("nan")).to(torch.float8_e4m3fn) for k, v in good.items()
+        },
         "two heads": {**good, "head.fc.weight": good["head.weight"]},
         "another width": {**good, "head.weight": torch.zeros(9, 999)},
     }
@@ -280,6 +285,24 @@ def test_odd_files_of_tensors_are_explained(tmp_path: Path) -> None:
         (tmp_path / "d.pth").write_bytes(damage)
         with pytest.raises(SavedModelError, match="not a file of tensors"):
             create_model("sequencer2d_nano", weights=tmp_path / "d.pth")
+
+
+def test_an_archive_that_unpacks_to_much_more_is_refused_unread(tmp_path: Path) -> None:
+    torch.save({"w": torch.zeros(1 << 22)}, tmp_path / "w.pth")
+    with zipfile.ZipFile(tmp_path / "w.pth") as stored, zipfile.ZipFile(tmp_path / "bomb.pth", "w") as bomb:
+        for entry in stored.infolist():
+            bomb.writestr(entry.filename, stored.read(entry), zipfile.ZIP_DEFLATED)
+    with pytest.raises(SavedModelError, match=r"[\d,]+ bytes that unpack to 16,[\d,]+"):
+        create_model("sequencer2d_nano", weights=tmp_path / "bomb.pth")
+
+
+def test_eight_bit_weights_are_read(tmp_path: Path) -> None:
+    state = create_model("sequencer2d_nano", num_classes=3).state_dict()
+    torch.save({k: v.to(torch.float8_e4m3fn) for k, v in state.items()}, tmp_path / "w.pth")
+    network = create_model("sequencer2d_nano", weights=tmp_path / "w.pth")
+    weight = network.state_dict()["stem.proj.weight"]
+    assert weight.dtype == torch.float32
+    torch.testing.assert_close(weight, state["stem.proj.weight"], rtol=0.07, atol=0.002)
 
 
 def test_own_weights_keep_their_own_image_size(tmp_path: Path) -> None:
@@ -304,3 +327,8 @@ def test_an_ablation_without_projection_can_be_matched() -> None:
     )
     assert abs(spec.miss or 1) < 0.01
     assert spec.sizes["channels"] == 4 * spec.sizes["hidden"]
+    fixed = {"projection": "none", "channels": 48}
+    spec = specify(
+        "sequencer2d_nano", fixed, num_classes=10, in_chans=1, img_size=(28, 28), match="params", budget=80_000
+    )
+    assert spec.sizes["hidden"] == 12

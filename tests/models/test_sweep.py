@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -212,7 +213,7 @@ def test_majority_answers_with_the_frequencies() -> None:
         (
             "vit",
             {"patch": 5},
-            "vit: patches of 5×5 pixels do not divide images of 28×28\n  expected: height and width that are multiples of 5\n  to mend:  --size 30x30 scales the images; patches of 2 or 4 or 7 or 14 divide them",
+            "vit: patches of 5×5 pixels do not divide images of 28×28\n  expected: height and width that are multiples of 5\n  to mend:  --size 30x30 scales the images; patch=2 or 4 or 7 or 14 divides them",
         ),
         ("sequencer2d_nano", {"cell": "lstn"}, "unknown cell 'lstn'"),
         (
@@ -232,6 +233,20 @@ def test_majority_answers_with_the_frequencies() -> None:
         ("lstm", {"dropout": -3}, "lstm: dropout = -3\n  expected: a fraction from 0 to below 1"),
         ("vit", {"drop_path": 5}, "vit: drop_path = 5\n  expected: a fraction from 0 to below 1"),
         ("convnext", {"layer_scale": float("nan")}, "convnext: layer_scale = nan\n  expected: a finite number"),
+        ("convnext", {"layer_scale": 10**400}, "convnext: layer_scale = inf\n  expected: a finite number"),
+        (
+            "convnext",
+            {"img_size": (30, 30)},
+            "convnext: patches of 4×4 pixels do not divide images of 30×30\n  expected: height and width that are multiples of 4\n"
+            "  to mend:  --size 32x32 scales the images; patch=1 or 3 or 5 or 15 divides them",
+        ),
+        (
+            "lstm",
+            {"img_size": (20_000, 20_000)},
+            "lstm: img_size = 20,000×20,000\n  expected: at most 67,108,864 pixels",
+        ),
+        ("lstm", {"img_size": ()}, "lstm: img_size = ()\n  expected: (height, width) in pixels"),
+        (5, {}, "create_model: the name 5\n  expected: a text such as 'lstm'"),
         ("resnet", {"blocks": 200_000}, "resnet: blocks = 200,000\n  expected: a whole number from 1 to 256"),
         (
             "lstm",
@@ -266,11 +281,79 @@ def test_images_of_another_shape_are_refused(name: str) -> None:
         network(torch.zeros(1, 1, 16, 28))
 
 
-@pytest.mark.parametrize("name", ["lstm", "mlp", "sequencer2d_nano", "renet"])
+@pytest.mark.parametrize("name", [name for name in TRAINED if name not in LARGE])
 def test_images_of_other_channels_are_refused(name: str) -> None:
-    network = create_model(name, num_classes=2, img_size=(28, 28))
+    network = create_model(name, num_classes=2, img_size=(28, 28), **small(name))
     with pytest.raises(ConfigError):
         network(torch.zeros(1, 3, 28, 28))
+
+
+@pytest.mark.parametrize("name", ["lstm", "cnn", "majority", "sequencer2d_nano"])
+def test_a_new_classifier_fits_the_network_or_is_refused(name: str) -> None:
+    network = create_model(name, num_classes=2).double().eval()
+    network.reset_classifier(5)
+    assert network(torch.zeros(2, 1, 28, 28, dtype=torch.float64)).shape == (2, 5)
+    for wrong in (0, -1, "3", True):
+        with pytest.raises(ConfigError, match="num_classes = "):
+            network.reset_classifier(wrong)  # type: ignore[arg-type]
+
+
+def test_a_large_image_costs_nothing_until_it_is_read() -> None:
+    assert create_model("lstm", num_classes=2, img_size=(8000, 8000), hidden=2, reading="patches8-hilbert")
+
+
+def test_a_whole_number_serves_as_a_fraction(tmp_path: Path) -> None:
+    network = create_model("convnext", num_classes=2, layer_scale=1)
+    assert network.config.sizes["layer_scale"] == 1.0
+    assert network(torch.zeros(2, 1, 28, 28)).dtype == torch.float32
+
+
+def test_a_saved_model_without_sizes_is_the_default_one(tmp_path: Path) -> None:
+    network = create_model("mingru", num_classes=2)
+    save_model(tmp_path, network, class_names=["a", "b"], preprocessing=PREPROCESSING, trained={}, version="0")
+    card = json.loads((tmp_path / "model.json").read_text())
+    card["network"]["sizes"] = {}
+    (tmp_path / "model.json").write_text(json.dumps(card))
+    x_BCHW = torch.rand(2, 1, 28, 28)
+    assert torch.equal(load_model(tmp_path).network(x_BCHW), network.eval()(x_BCHW))
+
+
+@pytest.mark.parametrize(
+    ("name", "match", "shape", "budget"),
+    [
+        ("renet", "macs", (1, 28, 28), 2_000_000),
+        ("resnet", "params", (3, 32, 32), 40_000),
+        ("renet", "params", (3, 32, 32), 5_000),
+        ("mlp", "params", (1, 8, 8), 10_000_000),
+    ],
+)
+def test_the_width_solver_looks_further_where_it_must(
+    name: str, match: str, shape: tuple[int, int, int], budget: int
+) -> None:
+    channels, *size = shape
+    spec = specify(
+        name,
+        {},
+        num_classes=10,
+        in_chans=channels,
+        img_size=tuple(size),
+        match=match,
+        budget=budget,  # type: ignore[arg-type]
+    )
+    assert abs(spec.miss or 1) <= 0.01
+
+
+def test_widths_that_end_are_said() -> None:
+    spec = specify("mlp", {}, num_classes=2, in_chans=1, img_size=(1, 1), match="params", budget=10**8)
+    assert spec.note.startswith("the solver goes no wider")
+
+
+def test_only_plain_numbers_are_numbers() -> None:
+    assert parse_model("lstm:hidden=10")[1] == {"hidden": 10}
+    assert parse_model("lstm:dropout=1e-1")[1] == {"dropout": 0.1}
+    for text in ("lstm:hidden= 10", "lstm:hidden=１０", "lstm:hidden=1_0"):
+        with pytest.raises(ConfigError, match="expected: a value like 128"):
+            parse_model(text)
 
 
 def test_what_is_typed_twice_is_refused() -> None:

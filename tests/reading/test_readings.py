@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -38,6 +40,7 @@ def test_reading_then_unreading_is_the_identity(name: str, height: int, width: i
     (reading,) = parse(name)
     x_BCHW = torch.arange(2 * channels * height * width, dtype=torch.float32).view(2, channels, height, width) + 1
     x_BTD = reading.read(x_BCHW)
+    assert reading.size(height, width) == reading.order(height, width).shape
     assert x_BTD.shape == (2, reading.num_steps(height, width), reading.num_features(channels, height, width))
     assert torch.equal(reading.unread(x_BTD, channels, height, width), x_BCHW)
 
@@ -93,6 +96,12 @@ def test_the_hilbert_curve_of_two_by_two_quarters_fills_one_quarter_after_the_ot
     assert all(len(set(quarter_T[k : k + 64])) == 1 for k in range(0, 256, 64))
 
 
+def test_readings_can_be_pickled() -> None:
+    for name in (*EXAMPLES, *MORE):
+        (reading,) = parse(name)
+        assert np.array_equal(pickle.loads(pickle.dumps(reading)).order(9, 7), reading.order(9, 7))
+
+
 def test_a_permutation_is_of_its_seed() -> None:
     assert np.array_equal(permuted(3)(7, 9), permuted(3)(7, 9))
     assert not np.array_equal(permuted(3)(7, 9), permuted(4)(7, 9))
@@ -122,6 +131,11 @@ def test_reversed_is_the_same_steps_backwards() -> None:
         ),
         ("patches0", "0 in the reading 'patches0'\n  expected: a whole number from 1 to 4,096"),
         ("patches4-hilbrt", "unknown reading 'patches4-hilbrt'"),
+        (
+            "rows-reversed-reversed",
+            "reading 'rows-reversed-reversed' is reversed twice\n  expected: -reversed once",
+        ),
+        ("+".join(f"permuted{i}" for i in range(65)), "65 readings of one image\n  expected: at most 64"),
     ],
 )
 def test_wrong_readings_are_explained(text: str, message: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -37,7 +39,7 @@ def test_steps_are_numbered_as_they_are_read_first() -> None:
 
 def test_early_and_late_differ_in_lightness() -> None:
     lightness = [0.2126 * r + 0.7152 * g + 0.0722 * b for r, g, b in EARLY_TO_LATE]
-    assert all(b - a > 20 for a, b in zip(lightness, lightness[1:], strict=False))
+    assert all(b - a > 20 for a, b in pairwise(lightness))
     picture = np.asarray(draw_path(path_of("rows", 28, 28)).convert("L")).astype(int)
     assert picture[270, 10] - picture[5, 10] > 40
 

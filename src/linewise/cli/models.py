@@ -13,7 +13,7 @@ def models(
     pattern: Annotated[str, typer.Argument(help="Names to show, such as '*lstm'.")] = "*",
     data: Annotated[str, typer.Option(help="The images whose size, channels and classes count.")] = "digits",
     budget: Annotated[str | None, typer.Option(help="Solve each width to this, such as 80k.")] = None,
-    match: Annotated[str, typer.Option(help="What --budget counts: params or macs.")] = "params",
+    match: o.BudgetMatch = None,
     size: o.Size = None,
     channels: o.Channels = "auto",
     data_dir: o.DataDir = None,
@@ -22,14 +22,11 @@ def models(
     """List the networks with their parameters, true MACs, activation memory and sequential depth."""
     import json
 
-    from linewise.foundations.amounts import parse_amount
-    from linewise.foundations.errors import ConfigError, unknown_name
+    from linewise.foundations.errors import ConfigError
     from linewise.images import ImageOptions, load
     from linewise.models import list_models, specify
 
-    if match not in ("params", "macs"):
-        raise unknown_name("match", match, ["params", "macs"], where="--match")
-    amount = parse_amount(budget, "--budget") if budget else None
+    amount, counted = o.budget_and_match(budget, match)
     names = list_models(pattern)
     if not names:
         raise ConfigError(f"no network is called {pattern!r}", expected=f"one of {', '.join(list_models())}")
@@ -46,7 +43,7 @@ def models(
                 num_classes=len(record.class_names),
                 in_chans=channels_found,
                 img_size=(height, width),
-                match=match if amount else "none",  # type: ignore[arg-type]
+                match=counted,  # type: ignore[arg-type]
                 budget=amount,
             )
         except ConfigError as error:
@@ -58,7 +55,7 @@ def models(
     if as_json:
         typer.echo(json.dumps([spec.model_dump() for spec in specs], indent=1))
         return
-    _print(specs, f"{data}: {height}×{width}×{channels_found}, {len(record.class_names)} classes", amount, match)
+    _print(specs, f"{data}: {height}×{width}×{channels_found}, {len(record.class_names)} classes", amount, counted)
     for name, why in refused.items():
         typer.echo(f"  {name}: left out: {why}")
 

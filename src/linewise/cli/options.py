@@ -65,6 +65,29 @@ Augment = Annotated[
 Threads = Annotated[int, typer.Option(help="Processor threads per run.", rich_help_panel=RUNNING_PANEL)]
 
 
+BudgetMatch = Annotated[
+    str | None, typer.Option(help="What --budget counts: params or macs. Default: params.", show_default=False)
+]
+
+
+def budget_and_match(budget: str | None, match: str | None) -> tuple[int | None, str]:
+    """The amount, and what it counts; None and `none` without a budget.
+
+    Raises:
+        ConfigError: an unknown match, or one that would have no effect.
+    """
+    from linewise.foundations.amounts import parse_amount
+    from linewise.foundations.errors import unknown_name
+
+    if match is not None and match not in ("params", "macs"):
+        raise unknown_name("match", match, ["params", "macs"], where="--match")
+    if budget is None:
+        if match is not None:
+            raise ConfigError(f"{match}, and no budget to count", where="--match", mend="give a --budget")
+        return None, "none"
+    return parse_amount(budget, "--budget"), match or "params"
+
+
 def parse_augment(text: str) -> dict[str, float]:
     """`shift=2,rotate=10` as a dictionary.
 

@@ -13,9 +13,14 @@ from linewise.cli import options as o
 def readings(
     names: Annotated[list[str] | None, typer.Argument(help="Readings, such as rows5-stride2 hilbert.")] = None,
     show: Annotated[bool, typer.Option("--show", help="Draw each over an image: NAME.png and NAME.gif.")] = False,
-    out: Annotated[Path, typer.Option(help="Where --show writes.")] = Path("readings"),
+    out: Annotated[
+        Path | None, typer.Option(help="Where --show writes. Default: readings/.", show_default=False)
+    ] = None,
     data: Annotated[str, typer.Option(help="The images whose size counts; --show draws one of them.")] = "digits",
-    image: Annotated[int, typer.Option(help="Which training image --show draws, from 0.")] = 0,
+    image: Annotated[
+        int | None,
+        typer.Option(help="Which training image --show draws, from 0, the default.", show_default=False),
+    ] = None,
     size: o.Size = None,
     channels: o.Channels = "auto",
     data_dir: o.DataDir = None,
@@ -28,6 +33,11 @@ def readings(
     from linewise.images import ImageOptions, load
     from linewise.reading import EXAMPLES, parse
 
+    if not show and (
+        given := [f"--{key}" for key, value in (("out", out), ("image", image)) if value is not None]
+    ):
+        raise ConfigError(f"{' and '.join(given)}, and nothing to be drawn", mend="add --show")
+    out, image = out or Path("readings"), image or 0
     chosen = [reading for text in names or EXAMPLES for reading in parse(text)]
     found = load(data, images=ImageOptions(**o.image_options(size, "letterbox", channels)), data_dir=data_dir)
     height, width, num_channels = found.record.shape

@@ -17,7 +17,7 @@ def train(
     budget: Annotated[
         str | None, typer.Option(help="Solve the width to this many parameters (or MACs), such as 80k.")
     ] = None,
-    match: Annotated[str, typer.Option(help="What --budget counts: params or macs.")] = "params",
+    match: o.BudgetMatch = None,
     seed: Annotated[int, typer.Option(help="Decides weights, order and augmentation.")] = 0,
     out: Annotated[Path | None, typer.Option(help="The run's folder. Default: runs/DATA-MODEL-SEED.")] = None,
     epochs: o.Epochs = defaults.EPOCHS,
@@ -42,15 +42,15 @@ def train(
     """Train one network and save it; the test set stays sealed."""
     from linewise.cli.display import Display
     from linewise.cli.tables import echo
-    from linewise.foundations.amounts import parse_amount
     from linewise.images import ImageOptions, SplitOptions, load
     from linewise.study.config import make_config
     from linewise.study.single import train_one
 
+    amount, counted = o.budget_and_match(budget, match)
     config = make_config(
         models=[model],
-        match=match if budget else "none",
-        budget=parse_amount(budget, "--budget") if budget else None,
+        match=counted,
+        budget=amount,
         seeds=1,
         epochs=epochs,
         batch_size=batch_size,

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from linewise.kernels.cell import Cell
 from linewise.kernels.gated import gated_scan
 
-LEAST = -60.0
-"""Gates below this are as good as shut, and two shut gates can still be divided."""
+SHUT = -40.0
+"""Logits of a gate that is as good as shut: where both are below, only their difference counts."""
 
 
 @final
@@ -39,7 +39,11 @@ class _ForgetInput:
     num_gates = 2
 
     def weigh(self, gates_BG: Tensor) -> tuple[Tensor, Tensor]:
-        open_BG = gates_BG.clamp(min=LEAST).sigmoid_()
+        if gates_BG.min() < SHUT:
+            forget_BU, input_BU = gates_BG.chunk(2, dim=1)
+            over_BU = torch.maximum(forget_BU, input_BU).clamp_(max=SHUT).sub_(SHUT)
+            gates_BG = gates_BG - over_BU.repeat(1, 2)
+        open_BG = gates_BG.sigmoid()
         forget_BU, input_BU = open_BG.chunk(2, dim=1)
         return input_BU / (forget_BU + input_BU), open_BG
 
@@ -96,8 +100,8 @@ class MinLSTM(Cell):
         h_BU, states = x_TBD.new_zeros(x_TBD.shape[1], self.num_hidden), []
         for x_BD in x_TBD:
             forget, input_, candidate = F.linear(x_BD, self.weight, self.bias).chunk(3, dim=1)
-            f, i = torch.sigmoid(forget), torch.sigmoid(input_)
-            h_BU = f / (f + i) * h_BU + i / (f + i) * candidate
+            share = torch.sigmoid(F.logsigmoid(input_) - F.logsigmoid(forget))  # i/(f + i), for shut gates too
+            h_BU = (1 - share) * h_BU + share * candidate
             states.append(h_BU)
         return torch.stack(states)
 

@@ -69,6 +69,19 @@ def parameters_of(config: NetworkConfig) -> int:
     return count_parameters(create_on_meta(config))
 
 
+@contextmanager
+def _as_in_training() -> Iterator[None]:
+    """Gradients and float32, whatever the caller has switched off or on."""
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.inference_mode(False), torch.enable_grad():
+            yield
+    finally:
+        torch.set_default_dtype(default)
+
+
+@_as_in_training()
 def macs_of(config: NetworkConfig) -> int:
     """Multiply-accumulates for one image by the closed forms alone, recurrent layers not stepped through.
 
@@ -100,6 +113,7 @@ def cost_of(config: NetworkConfig) -> Cost:
     return cost(create_on_meta(config), config)
 
 
+@_as_in_training()
 def cost(network: Network, config: NetworkConfig | None = None) -> Cost:
     """Parameters, multiply-accumulates, activation memory and sequential depth for one image.
 
@@ -115,20 +129,26 @@ def cost(network: Network, config: NetworkConfig | None = None) -> Cost:
     """
     config = config or network.config
     ghost, batch = create_on_meta(config), 2  # two images: batch norm refuses one
-    x_BCHW = torch.zeros(batch, config.in_chans, *config.img_size, device="meta")
     counted = _Counted(lenient=ghost.counted_by_torch)
-    measured = Measured(ghost)
-    with counted.watch(ghost), measured.watch(ghost):
-        ghost(x_BCHW)
+    with counted.watch(ghost):
+        measured = _pass(ghost, config, batch)
     macs = measured.flops // 2 if ghost.counted_by_torch else counted.macs
     if macs * 2 != measured.flops:
         raise TypeError(f"{config.name}: closed forms {macs}, torch counts {measured.flops // 2} MACs")
+    one_more = _pass(ghost, config, batch + 1)  # what is kept once per batch is no image's
     return Cost(
         parameters=count_parameters(ghost),
         macs=macs // batch,
-        activation_bytes=measured.saved_bytes // batch,
+        activation_bytes=one_more.saved_bytes - measured.saved_bytes,
         sequential_depth=None if ghost.counted_by_torch else counted.depth(ghost),
     )
+
+
+def _pass(ghost: Network, config: NetworkConfig, batch: int) -> Measured:
+    measured = Measured(ghost)
+    with measured.watch(ghost):
+        ghost(torch.zeros(batch, config.in_chans, *config.img_size, device="meta"))
+    return measured
 
 
 class _Counted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +46,13 @@ def create_model(
     >>> create_model("lstm", num_classes=10, hidden=32).num_features
     32
     """
+    if not isinstance(name, str):
+        raise ConfigError(f"the name {name!r}", where="create_model", expected="a text such as 'lstm'")
     if weights is not None:
         return _with_weights(name, Path(weights), sizes, num_classes, in_chans, img_size)
     if num_classes is None:
         raise ConfigError("num_classes is not given", where=name, expected="the number of classes")
-    in_chans, img_size = 1 if in_chans is None else in_chans, img_size or (28, 28)
+    in_chans, img_size = 1 if in_chans is None else in_chans, (28, 28) if img_size is None else img_size
     name, sizes = _expand(name, sizes)
     entry = NETWORKS[name]
     check_shape(name, num_classes, in_chans, img_size)
@@ -181,11 +184,10 @@ def parse_model(text: str) -> tuple[str, dict[str, Any]]:
 
 
 def _value(text: str) -> int | float | str:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
+    if re.fullmatch(r"-?[0-9]{1,300}", text, re.ASCII):
+        return int(text)
+    if re.fullmatch(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?|-?(nan|inf)", text, re.ASCII | re.IGNORECASE):
+        return float(text)
     return text
 
 

@@ -55,21 +55,26 @@ class MLPBlock(nn.Module):
         return self.fc2(F.gelu(self.fc1(x)))
 
 
-def check_patches(where: str, img_size: tuple[int, int], patch: int) -> tuple[int, int]:
+def check_patches(where: str, img_size: tuple[int, int], patch: int, *, merged: int = 1) -> tuple[int, int]:
     """Rows and columns of the grid of patches.
+
+    Args:
+        patch: side of what must divide the image, pixels.
+        merged: how many of the stem's patches make one, side by side, in later stages.
 
     Raises:
         ConfigError: the patch does not divide the image.
     """
     height, width = img_size
     if height % patch or width % patch:
-        fits = [p for p in range(2, min(height, width) + 1) if height % p == 0 and width % p == 0]
+        sides = range(1 if merged > 1 else 2, min(height, width) // merged + 1)
+        fits = [p for p in sides if height % (p * merged) == 0 and width % (p * merged) == 0]
         raise ConfigError(
             f"patches of {patch}×{patch} pixels do not divide images of {height}×{width}",
             where=where,
             expected=f"height and width that are multiples of {patch}",
             mend=f"--size {_up(height, patch)}x{_up(width, patch)} scales the images"
-            + (f"; patches of {' or '.join(map(str, fits[:4]))} divide them" if fits else ""),
+            + (f"; patch={' or '.join(map(str, fits[:4]))} divides them" if fits else ""),
         )
     return height // patch, width // patch
 
@@ -107,11 +112,13 @@ class PatchStem(nn.Module):
 
 
 def check_channels(where: str, x_BCHW: Tensor, in_chans: int) -> None:
-    """Refuse images of another number of channels.
+    """Refuse what is not a batch of images, and images of another number of channels.
 
     Raises:
         ConfigError: with both numbers.
     """
+    if x_BCHW.ndim != 4:
+        raise ConfigError(f"a tensor of shape {tuple(x_BCHW.shape)}", where=where, expected="images, BCHW")
     if x_BCHW.shape[1] != in_chans:
         raise ConfigError(f"images of {x_BCHW.shape[1]} channels", where=where, expected=f"{in_chans} channels")
 

@@ -12,7 +12,7 @@ from linewise.models.network import NETWORKS, NetworkConfig, check_sizes
 
 TOLERANCE = 0.01
 CLOSE = 0.002
-_WIDEST = 1 << 16
+_WIDEST = 1 << 18
 
 
 def specify(
@@ -113,9 +113,11 @@ class _Solver:
             width = min(near, key=lambda w: abs(self.at(w) - budget))
             others = [self._refine(self.sizes_at(width), budget)]
             if self.miss(min([sizes, *others], key=lambda s: self.miss(s, budget)), budget) > TOLERANCE * budget:
-                others += [self._refine(self.sizes_at(w), budget, share=4) for w in (low, width)]
+                around = [low, width, *(low + step for step in range(-4, 5) if step and low + step >= 1)]
+                others += [self._refine(self.sizes_at(w), budget, share=4) for w in around]
             sizes = min([sizes, *others], key=lambda s: self.miss(s, budget))
-        return sizes, self._note("sizes are whole numbers", self.amount(sizes), budget)
+        why = "sizes are whole numbers" if high < _WIDEST else "the solver goes no wider"
+        return sizes, self._note(why, self.amount(sizes), budget)
 
     def miss(self, sizes: dict[str, Any], budget: int) -> int:
         return abs(self.amount(sizes) - budget)

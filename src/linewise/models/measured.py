@@ -24,15 +24,15 @@ class Measured:
     """Counts while `watch` is open.
 
     Attributes:
-        saved_bytes: bytes of the distinct storages, those of weights left out, that autograd keeps for the
-            backward pass.
+        saved_bytes: bytes of the distinct storages, those of weights and buffers left out, that autograd keeps for
+            the backward pass.
     """
 
     def __init__(self, network: nn.Module) -> None:
         self.counter = FlopCounterMode(display=False)
         self.extra_flops = 0
         self.saved_bytes = 0
-        self.seen = {p.untyped_storage()._cdata: p.untyped_storage() for p in network.parameters()}
+        self.seen = {t.untyped_storage()._cdata: t.untyped_storage() for t in network.state_dict().values()}
 
     @property
     def flops(self) -> int:

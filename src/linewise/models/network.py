@@ -15,7 +15,7 @@ from linewise.foundations.errors import ConfigError, unknown_name
 from linewise.foundations.records import Family, Record
 from linewise.foundations.registry import Registry
 
-MOST_LAYERS, MOST_UNITS, MOST_SIDE = 256, 1 << 24, 1 << 16
+MOST_LAYERS, MOST_UNITS, MOST_SIDE, MOST_PIXELS = 256, 1 << 24, 1 << 16, 1 << 26
 Features = Tensor | tuple[Tensor, ...]
 
 
@@ -63,8 +63,14 @@ class Network(nn.Module, ABC):
         return self.forward_head(self.forward_features(x_BCHW))
 
     def reset_classifier(self, num_classes: int) -> None:
-        """A fresh classifier for another number of classes; everything else is kept."""
-        self.head = nn.Linear(self.num_features, num_classes)
+        """A fresh classifier for another number of classes; everything else is kept.
+
+        Raises:
+            ConfigError: not a number of classes.
+        """
+        check_number(self.config.name, "num_classes", num_classes)
+        like = next(self.parameters())
+        self.head = nn.Linear(self.num_features, num_classes, device=like.device, dtype=like.dtype)
         self.config = self.config.model_copy(update={"num_classes": num_classes})
 
     def observe_labels(self, labels_N: Tensor) -> None:
@@ -112,7 +118,7 @@ def check_sizes(name: str, given: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: an unknown size, or a value of the wrong type or range.
     """
-    known = NETWORKS[name].sizes()
+    known, checked = NETWORKS[name].sizes(), dict(given)
     for key, value in given.items():
         if key not in known:
             raise unknown_name(f"size of {name}", key, known)
@@ -120,8 +126,8 @@ def check_sizes(name: str, given: dict[str, Any]) -> dict[str, Any]:
         kinds = (int, float) if wanted is float else wanted
         if not isinstance(value, kinds) or (isinstance(value, bool) and wanted is not bool):
             raise ConfigError(f"{key} = {value!r}", where=name, expected=f"a value like {known[key]!r}")
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ConfigError(f"{key} = {value}", where=name, expected="a finite number")
+        if wanted is float:
+            checked[key] = _finite(name, key, value)
         most = MOST_LAYERS if key in ("layers", "blocks") else MOST_UNITS
         least = 0 if known[key] == 0 else 1
         if wanted is int and not least <= value <= most:
@@ -130,7 +136,17 @@ def check_sizes(name: str, given: dict[str, Any]) -> dict[str, Any]:
             )
         if key in ("dropout", "drop_path") and not 0 <= value < 1:
             raise ConfigError(f"{key} = {value}", where=name, expected="a fraction from 0 to below 1")
-    return {**known, **given}
+    return {**known, **checked}
+
+
+def _finite(name: str, key: str, value: float) -> float:
+    try:
+        number = float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        number = math.inf
+    if not math.isfinite(number):
+        raise ConfigError(f"{key} = {number}", where=name, expected="a finite number")
+    return number
 
 
 def check_shape(name: str, num_classes: Any, in_chans: Any, img_size: Any) -> None:
@@ -143,5 +159,18 @@ def check_shape(name: str, num_classes: Any, in_chans: Any, img_size: Any) -> No
         raise ConfigError(f"img_size = {img_size!r}", where=name, expected="(height, width) in pixels")
     numbers = {"num_classes": num_classes, "in_chans": in_chans, "height": img_size[0], "width": img_size[1]}
     for key, value in numbers.items():
-        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST_SIDE:
-            raise ConfigError(f"{key} = {value!r}", where=name, expected=f"a whole number from 1 to {MOST_SIDE:,}")
+        check_number(name, key, value)
+    if img_size[0] * img_size[1] > MOST_PIXELS:
+        raise ConfigError(
+            f"img_size = {img_size[0]:,}×{img_size[1]:,}", where=name, expected=f"at most {MOST_PIXELS:,} pixels"
+        )
+
+
+def check_number(name: str, key: str, value: Any) -> None:
+    """Refuse what is not a number of classes, channels or pixels of a side.
+
+    Raises:
+        ConfigError: with what was found.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST_SIDE:
+        raise ConfigError(f"{key} = {value!r}", where=name, expected=f"a whole number from 1 to {MOST_SIDE:,}")

@@ -6,6 +6,7 @@ A file is read without executing anything: safetensors, or torch's format restri
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from linewise.foundations.errors import SavedModelError
 PUBLISHED = ("sequencer2d_s", "sequencer2d_m", "sequencer2d_l")
 PUBLISHED_SIZE = (224, 224)
 BRIDGED = "body."
+SLACK = 1 << 20
+"""Bytes: what torch's small entries may save by being packed."""
 _MANY = 6
 
 
@@ -39,6 +42,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             return translate(load_file(path))
         except (SafetensorError, OSError, ValueError) as error:
             raise SavedModelError(f"not a safetensors file ({error})", where=str(path)) from None
+    _refuse_bombs(path)
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file fails in torch's reader in any of a dozen ways
@@ -58,6 +62,28 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             expected="a state dict of dense tensors",
         )
     return translate(found)
+
+
+def _refuse_bombs(path: Path) -> None:
+    """torch stores tensors as they are; an archive that unpacks to much more than its size is none of torch's.
+
+    Raises:
+        SavedModelError: with both sizes.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError):  # torch's reader will say so
+        return
+    packed = path.stat().st_size
+    if unpacked > packed + SLACK:
+        raise SavedModelError(
+            f"{packed:,} bytes that unpack to {unpacked:,}",
+            where=str(path),
+            expected="tensors stored as they are, as torch writes them",
+        )
 
 
 def _plain(name: Any, value: Any) -> bool:
@@ -129,6 +155,7 @@ def load_weights(network: torch.nn.Module, weights: Mapping[str, Tensor], *, whe
             expected=f"the {len(own)} tensors of the network",
             mend="choose the network and the sizes that the file was made for",
         )
+    given = {name: tensor.to(own[name].dtype) for name, tensor in given.items()}  # 1e300 is inf in float32
     bad = [n for n, t in given.items() if t.is_floating_point() and not bool(torch.isfinite(t).all())]
     if bad:
         raise SavedModelError(f"not a number in {', '.join(bad[:_MANY])}", where=where, expected="finite weights")

@@ -102,7 +102,7 @@ def load_model(folder: Path) -> Saved:
         )
     try:
         check_shape(config.name, config.num_classes, config.in_chans, config.img_size)
-        check_sizes(config.name, config.sizes)
+        config = config.model_copy(update={"sizes": check_sizes(config.name, config.sizes)})
         refuse_giants(config, BYTES_TO_KEEP)
         ghost = create_on_meta(config).state_dict()
     except ConfigError as error:

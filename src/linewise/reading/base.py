@@ -32,13 +32,17 @@ class Reading(ABC):
         Every pixel is in at least one step; windows that overlap hold some pixels more than once.
         """
 
+    @abstractmethod
+    def size(self, height: int, width: int) -> tuple[int, int]:
+        """T and P, the shape of `order`, without making it."""
+
     def num_steps(self, height: int, width: int) -> int:
         """T, the number of steps for an image of this size."""
-        return _order(self, height, width).shape[0]
+        return self.size(height, width)[0]
 
     def num_features(self, channels: int, height: int, width: int) -> int:
         """D, the numbers in one step: its pixels times the channels, the channels of a pixel side by side."""
-        return _order(self, height, width).shape[1] * channels
+        return self.size(height, width)[1] * channels
 
     def read(self, x_BCHW: Tensor) -> Tensor:
         """Images as sequences, `x_BTD`."""
@@ -78,6 +82,9 @@ class Reversed(Reading):
 
     def order(self, height: int, width: int) -> np.ndarray:
         return self.reading.order(height, width)[::-1].copy()
+
+    def size(self, height: int, width: int) -> tuple[int, int]:
+        return self.reading.size(height, width)
 
 
 def _on(index: np.ndarray, like: Tensor) -> Tensor:

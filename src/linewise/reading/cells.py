@@ -30,6 +30,9 @@ class Cells(Reading):
     def __init__(self, name: str, order: Order, patch: int = 1) -> None:
         self.name, self.path, self.patch = name, order, patch
 
+    def size(self, height: int, width: int) -> tuple[int, int]:
+        return -(-height // self.patch) * -(-width // self.patch), self.patch**2
+
     def order(self, height: int, width: int) -> np.ndarray:
         p, rows, columns = self.patch, -(-height // self.patch), -(-width // self.patch)
         cells_HW = np.arange(height * width).reshape(height, width)

@@ -38,6 +38,7 @@ EXAMPLES: dict[str, str] = {
 """One of each kind, and what a step of it is."""
 WORDS = ("rows", "columns", "pixels", *[o for o in ORDERS if o != "raster"], "permuted", "patches")
 _MOST = 4096
+MOST_READERS = 64
 
 
 def parse(text: str) -> tuple[Reading, ...]:
@@ -49,7 +50,10 @@ def parse(text: str) -> tuple[Reading, ...]:
     >>> parse("rows5-stride2+hilbert-reversed")
     (Reading('rows5-stride2'), Reading('hilbert-reversed'))
     """
-    readings = tuple(_parse_one(part) for part in text.split("+"))
+    parts = text.split("+")
+    if len(parts) > MOST_READERS:
+        raise ConfigError(f"{len(parts):,} readings of one image", expected=f"at most {MOST_READERS}")
+    readings = tuple(_parse_one(part) for part in parts)
     if len(set(readings)) < len(readings):
         raise ConfigError(f"reading {text!r} names the same reading twice", expected="different readings")
     return readings

@@ -6,7 +6,7 @@ An order is an array of `H·W` cell numbers, cell (row, column) being `row·W + 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import partial
 
 import numpy as np
 
@@ -118,11 +118,14 @@ def zorder(height: int, width: int) -> np.ndarray:
     return np.argsort(key, kind="stable")
 
 
-@cache
 def permuted(seed: int) -> Order:
     """A fixed random order: the same for every image of a size, as in permuted pixel MNIST (Le et al. 2015).
 
     >>> (permuted(3)(4, 4) == permuted(3)(4, 4)).all()
     np.True_
     """
-    return lambda height, width: np.random.default_rng(seed).permutation(height * width)
+    return partial(_permutation, seed)
+
+
+def _permutation(seed: int, height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(seed).permutation(height * width)

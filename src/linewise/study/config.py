@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import torch
 from pydantic import Field, ValidationError
 
 from linewise.foundations.defaults import MODELS, SEEDS
@@ -13,7 +14,9 @@ from linewise.foundations.records import DataRecord, Match, ModelSpec, Recipe, S
 from linewise.foundations.version import version
 from linewise.images.augment import check_strengths
 from linewise.models import parse_model, specify
-from linewise.models.network import check_sizes
+from linewise.models.create import create_on_meta
+from linewise.models.network import NETWORKS, NetworkConfig, check_sizes
+from linewise.models.recurrent.readouts import stands_for
 from linewise.reading import parse as parse_reading
 
 SMALL_SIDE, SMALL_BUDGET, BUDGET = 16, 20_000, 80_000
@@ -65,6 +68,12 @@ def make_spec(config: CompareConfig, data: DataRecord, command: str) -> StudySpe
         ConfigError: an unknown or doubled model, a budget too small, a batch larger than the data.
     """
     height, width, channels = data.shape
+    if config.match == "none" and config.budget is not None:
+        raise ConfigError(
+            f"a budget of {config.budget:,}, and nothing to be matched",
+            where="--budget",
+            expected="no budget with --match none",
+        )
     budget = config.budget or (SMALL_BUDGET if min(height, width) < SMALL_SIDE else BUDGET)
     budget = None if config.match == "none" else budget
     models: list[ModelSpec] = []
@@ -88,13 +97,16 @@ def make_spec(config: CompareConfig, data: DataRecord, command: str) -> StudySpe
             )
         )
     _check_distinct(models)
+    recipe = make_recipe(config, sum(data.counts["train"].values()))
+    if recipe.batch_size == 1:
+        _check_single(models, data)
     return StudySpec(
         linewise_version=version(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         command=command,
         data=data,
         models=models,
-        recipe=make_recipe(config, sum(data.counts["train"].values())),
+        recipe=recipe,
         seeds=list(range(config.seeds)),
         match=config.match,
         budget=budget,
@@ -102,18 +114,53 @@ def make_spec(config: CompareConfig, data: DataRecord, command: str) -> StudySpe
     )
 
 
+def _check_single(models: list[ModelSpec], data: DataRecord) -> None:
+    """Refuse networks that cannot be trained on single images: batch norm over a map of one pixel."""
+    height, width, channels = data.shape
+    for model in models:
+        ghost = create_on_meta(
+            NetworkConfig(
+                name=model.name,
+                num_classes=len(data.class_names),
+                in_chans=channels,
+                img_size=(height, width),
+                sizes=check_sizes(model.name, model.sizes),
+            )
+        )
+        try:
+            ghost.train()(torch.zeros(1, channels, height, width, device="meta"))
+        except ValueError:
+            raise ConfigError(
+                f"batches of one image, and {model.label} normalises over the batch",
+                where="--batch-size",
+                expected="at least 2 for images of this size",
+            ) from None
+
+
 def _check_distinct(models: list[ModelSpec]) -> None:
     """Refuse the same network twice, under one label or two."""
     seen: dict[str, str] = {}
     for model in models:
-        sizes = check_sizes(model.name, model.sizes)
-        if isinstance(reading := sizes.get("reading"), str):
-            sizes["reading"] = "+".join(r.name for r in parse_reading(reading))
-        key = f"{model.name} {sorted(sizes.items())}"
+        key = _identity(model)
         if key in seen:
             both = model.label if seen[key] == model.label else f"{seen[key]} and {model.label}, the same network"
             raise ConfigError(f"named twice: {both}", where="--models", expected="each network once")
         seen[key] = model.label
+
+
+def _identity(model: ModelSpec) -> str:
+    """The same text for sizes that say the same: readings by their names, `auto` as what it stands for, and what
+    0 stands for by the parameters it leads to."""
+    sizes = check_sizes(model.name, model.sizes)
+    if isinstance(reading := sizes.get("reading"), str):
+        sizes["reading"] = "+".join(r.name for r in parse_reading(reading))
+    if sizes.get("readout") == "auto":
+        sizes["readout"] = stands_for(NETWORKS[model.name].fixed["bidirectional"])
+    chosen_by_network = [
+        key for key, default in NETWORKS[model.name].sizes().items() if type(default) is int and not default
+    ]
+    told = sorted((key, value) for key, value in sizes.items() if key not in chosen_by_network)
+    return f"{model.name} {told} {model.cost.parameters} {model.cost.macs}"
 
 
 def make_recipe(config: CompareConfig, num_train: int) -> Recipe:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from linewise.foundations.errors import ConfigError
-from linewise.models.network import NETWORKS, Entry, Features, Network
+from linewise.models.network import NETWORKS, Entry, Features, Network, check_number
 
 
 @final
@@ -34,6 +34,7 @@ class Majority(Network):
         return features if pre_logits else features + self.log_prior_K
 
     def reset_classifier(self, num_classes: int) -> None:
+        check_number(self.config.name, "num_classes", num_classes)
         self.log_prior_K = torch.zeros(num_classes)
         self.config = self.config.model_copy(update={"num_classes": num_classes})
 

@@ -8,6 +8,7 @@ from typing import Any, final
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from linewise.models.layers import check_channels
 from linewise.models.network import NETWORKS, Entry, Features, Network
 
 
@@ -35,6 +36,7 @@ class ConvolutionalNetwork(Network):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        self.in_chans = in_chans
         self.stages = nn.Sequential(
             _Stage(in_chans, stem, halve=True), _Stage(stem, middle, halve=True), _Stage(middle, last, halve=False)
         )
@@ -44,6 +46,7 @@ class ConvolutionalNetwork(Network):
 
     def forward_features(self, x_BCHW: Tensor) -> Features:
         """Feature maps of a quarter of the image's height and width, `x_BFHW`."""
+        check_channels("cnn", x_BCHW, self.in_chans)
         return self.stages(x_BCHW)
 
     def forward_head(self, features: Features, pre_logits: bool = False) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
-from linewise.models.layers import DropPath, MLPBlock, check_patches, depth_rates
+from linewise.models.layers import DropPath, MLPBlock, check_channels, check_patches, depth_rates
 from linewise.models.network import NETWORKS, Entry, Features, Network
 
 SHRINK = 2
@@ -47,7 +47,7 @@ class ConvNeXt(Network):
     ) -> None:
         super().__init__()
         self.step = patch * SHRINK
-        check_patches("convnext", img_size, self.step)
+        check_patches("convnext", img_size, self.step, merged=SHRINK)
         mlp = mlp or 4 * channels
         self.stem = nn.Conv2d(in_chans, channels, patch, stride=patch)
         self.stem_norm = nn.LayerNorm(channels, eps=1e-6)
@@ -67,7 +67,8 @@ class ConvNeXt(Network):
 
     def forward_features(self, x_BCHW: Tensor) -> Features:
         """The last map, channels last, `x_BHWF`."""
-        check_patches("convnext", (x_BCHW.shape[2], x_BCHW.shape[3]), self.step)
+        check_channels("convnext", x_BCHW, self.stem.in_channels)
+        check_patches("convnext", (x_BCHW.shape[2], x_BCHW.shape[3]), self.step, merged=SHRINK)
         x_BHWC = self.first(self.stem_norm(self.stem(x_BCHW).permute(0, 2, 3, 1)))
         x_BCHW = self.down(self.down_norm(x_BHWC).permute(0, 3, 1, 2))
         return self.second(x_BCHW.permute(0, 2, 3, 1))

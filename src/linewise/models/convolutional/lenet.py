@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from linewise.foundations.errors import ConfigError
+from linewise.models.layers import check_channels
 from linewise.models.network import NETWORKS, Entry, Features, Network
 
 SMALLEST = 12
@@ -63,6 +64,7 @@ class LeNet5(Network):
 
     def forward_features(self, x_BCHW: Tensor) -> Features:
         """The last fully connected layer, `x_BF`."""
+        check_channels("lenet5", x_BCHW, self.conv1.in_channels)
         x_BCHW = F.avg_pool2d(torch.tanh(self.conv1(x_BCHW)), 2)
         x_BCHW = F.avg_pool2d(torch.tanh(self.conv2(x_BCHW)), 2)
         if x_BCHW.shape[1:] != self.flat:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from linewise.kernels import Beside
+from linewise.models.layers import check_channels
 from linewise.models.network import NETWORKS, Entry, Features, Network
 
 
@@ -57,6 +58,7 @@ class ResNet(Network):
 
     def forward_features(self, x_BCHW: Tensor) -> Features:
         """Feature maps of a quarter of the image's height and width, `x_BFHW`."""
+        check_channels("resnet", x_BCHW, self.stem.in_channels)
         return self.stages(F.relu(self.norm(self.stem(x_BCHW))))
 
     def forward_head(self, features: Features, pre_logits: bool = False) -> Tensor:

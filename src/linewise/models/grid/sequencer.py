@@ -90,7 +90,7 @@ class Sequencer(Network):
         super().__init__()
         self.in_chans = in_chans
         self.step = math.prod(stage.patch for stage in stages)
-        check_patches("Sequencer", img_size, self.step)
+        check_patches("Sequencer", img_size, self.step, merged=self.step // stages[0].patch)
         first, last = stages[0], stages[-1]
         self.stem = nn.Module()
         self.stem.proj = nn.Conv2d(in_chans, first.channels, first.patch, stride=first.patch)

@@ -124,7 +124,9 @@ def _scale(width: float, given: Mapping[str, Any]) -> dict[str, int]:
     if given.get("projection") == "none":  # then the union must have C channels by itself
         sweeps = 2 if given.get("union", "concat") == "concat" else 1
         wide = int(given.get("directions", 2)) * sweeps
-        hidden = int(given["hidden"]) if "hidden" in given else max(1, round(width / wide))
+        hidden = max(1, round(width / wide))
+        if "hidden" in given or "channels" in given:
+            hidden = int(given["hidden"]) if "hidden" in given else int(given["channels"]) // wide
         channels = wide * hidden
     return {"channels": channels, "hidden": hidden, "mlp": max(1, round(3 * width))}
 

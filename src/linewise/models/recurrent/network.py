@@ -6,7 +6,7 @@ back to ReNet (Visin et al. 2015) and Sequencer (Tatsunami & Taki 2022).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, final
 
 import torch
@@ -23,18 +23,19 @@ JOINS = ("concat", "sum", "mean")
 
 
 @final
-class Readers(Beside):
-    """Readers side by side: none waits for another."""
+class SideBySide(Beside):
+    """Modules that do not wait for one another: a network's readers, and their readouts."""
 
-    def __init__(self, readers: list[Reader]) -> None:
+    def __init__(self, modules: Sequence[nn.Module]) -> None:
         super().__init__()
-        self.beside = tuple(str(i) for i in range(len(readers)))
-        for name, reader in zip(self.beside, readers, strict=True):
-            self.add_module(name, reader)
+        self.beside = tuple(str(i) for i in range(len(modules)))
+        for name, module in zip(self.beside, modules, strict=True):
+            self.add_module(name, module)
 
-    def forward(self, x_BCHW: Tensor) -> tuple[Tensor, ...]:
-        """The hidden states of each, `h_BTF`."""
-        return tuple(reader(x_BCHW) for reader in self.children())
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """What each makes of its input, or of the only one."""
+        given = inputs if len(inputs) == len(self.beside) else inputs * len(self.beside)
+        return tuple(module(x) for module, x in zip(self.children(), given, strict=True))
 
 
 @final
@@ -97,14 +98,14 @@ class RecurrentNetwork(Network):
             else:
                 made = Blocks(cell, num_inputs, hidden, layers, bidirectional, dropout, mlp or 2 * hidden)
             readers.append(Reader(r, made))
-        self.readers = Readers(readers)
+        self.readers = SideBySide(readers)
         readouts = [
             make_readout(
                 readout, r.num_outputs, bidirectional=bidirectional, halves=bidirectional and body == "plain"
             )
             for r in readers
         ]
-        self.readouts = nn.ModuleList(readouts)
+        self.readouts = SideBySide(readouts)
         self.in_chans, self.img_size = in_chans, tuple(img_size)
         self.dropout = nn.Dropout(dropout)
         widths = [r.num_outputs for r in readouts]
@@ -124,7 +125,7 @@ class RecurrentNetwork(Network):
 
     def forward_head(self, features: Features, pre_logits: bool = False) -> Tensor:
         states = features if isinstance(features, tuple) else (features,)
-        answers = [readout(h_BTF) for readout, h_BTF in zip(self.readouts, states, strict=True)]
+        answers = self.readouts(*states)
         if self.join == "concat":
             x_BF = torch.cat(answers, dim=1)
         else:

@@ -88,6 +88,11 @@ class LastMean(Readout):
         return torch.cat([self.last(h_BTF), h_BTF.mean(dim=1)], dim=1)
 
 
+def stands_for(bidirectional: bool) -> str:
+    """What `auto` is: the last state of one direction, the mean of two."""
+    return "mean" if bidirectional else "last"
+
+
 def make_readout(name: str, num_inputs: int, *, bidirectional: bool, halves: bool) -> Readout:
     """A readout by name; `auto` is the last state of one direction and the mean of two.
 
@@ -97,7 +102,7 @@ def make_readout(name: str, num_inputs: int, *, bidirectional: bool, halves: boo
     if name not in READOUTS:
         raise unknown_name("readout", name, READOUTS)
     if name == "auto":
-        name = "mean" if bidirectional else "last"
+        name = stands_for(bidirectional)
     if name in ("last", "last-mean"):
         return (Last if name == "last" else LastMean)(num_inputs, halves)
     return {"mean": Mean, "max": Max, "attention": Attention}[name](num_inputs)
