@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help study test lint format bench results clean
+.PHONY: help study test lint format bench results panel pixels clean
 
 help:
 	@echo "make study    set up, compare recurrent and convolutional networks on 1,797 real digits, write the report"
@@ -15,6 +15,8 @@ help:
 	@echo "make format   let ruff format the code"
 	@echo "make bench    paired benchmarks (minutes)"
 	@echo "make results  the MNIST study shown in the README (needs LINEWISE_DATA; tens of minutes)"
+	@echo "make panel    fourteen networks on MNIST (needs LINEWISE_DATA; about an hour)"
+	@echo "make pixels   MNIST pixel by pixel (needs LINEWISE_DATA; about two hours)"
 	@echo "make clean    remove the virtual environment and caches"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -47,9 +49,16 @@ format: $(STAMP)
 bench: $(STAMP)
 	@$(BIN)/python benchmarks/trainer_overhead.py
 	@$(BIN)/python benchmarks/cnn_variants.py
+	@$(BIN)/python benchmarks/recurrences.py
 
 results: $(STAMP)
 	@bash docs/results/mnist/make.sh $(BIN)
+
+panel: $(STAMP)
+	@bash docs/results/networks/make.sh $(BIN)
+
+pixels: $(STAMP)
+	@bash docs/results/pixels/make.sh $(BIN)
 
 clean:
 	@rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .hypothesis
