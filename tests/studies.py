@@ -25,7 +25,14 @@ from linewise.foundations.records import (
 )  # fmt: skip
 from linewise.study.storage import write_epochs, write_predictions
 
-FAMILIES = {"lstm": "recurrent", "gru": "recurrent", "cnn": "convolutional", "linear": "control"}
+FAMILIES = {
+    "lstm": "recurrent",
+    "gru": "recurrent",
+    "cnn": "convolutional",
+    "linear": "control",
+    "vit": "attention",
+}
+FAMILIES |= {"sequencer2d_nano": "recurrent", "sequencer2d_nano_pooling": "control"}
 
 
 def make_study(

@@ -18,7 +18,7 @@ def test_arrays_go_in_tables_and_figures_come_out(tmp_path: Path) -> None:
     digits = load_digits()
     images = (digits.images[:400] * 15.9).astype(np.uint8)
     study = linewise.compare(images, digits.target[:400], out=tmp_path / "mine", **QUICK)
-    assert study.answer.startswith("Only recurrent networks have answers")
+    assert study.answer.startswith("No convolutional network has answers")
     assert [row["model"] for row in study.table] == ["gru", "linear"]
     assert [(row["model"], row["seed"]) for row in study.runs] == [
         ("gru", 0), ("gru", 1), ("linear", 0), ("linear", 1),

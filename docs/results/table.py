@@ -22,7 +22,9 @@ def row(network: dict[str, Any]) -> str:
         f"**{100 * test['estimate']:.2f}** ({100 * test['low']:.2f}–{100 * test['high']:.2f})",
         f"{network['train_s']:.0f}",
         f"{latency['1']['median_ms']:.2g}",
-        f"{latency['1000']['median_ms']:.3g}",
+        f"{latency['1000']['median_ms']:,.0f}"
+        if latency["1000"]["median_ms"] >= 1000
+        else f"{latency['1000']['median_ms']:.3g}",
     ]
     return f"| {' | '.join(cells)} |"
 

@@ -12,6 +12,7 @@ from sklearn.metrics import confusion_matrix
 from linewise.analysis import Summary, summarise
 from linewise.analysis.calibration import calibration
 from linewise.analysis.confusion import confusion, recalls, worst_pairs
+from linewise.analysis.intervals import difference
 from linewise.analysis.mistakes import mistakes
 from linewise.foundations.arrays import Predictions
 from linewise.foundations.folder import StudyFolder
@@ -134,7 +135,36 @@ def test_one_family_cannot_be_compared(tmp_path: Path) -> None:
     found = summary(tmp_path, errors={"lstm": 0.1, "linear": 0.2})
     assert found.conclusion.verdict == "one family"
     assert found.answer.startswith(
-        "Only recurrent networks have answers, so families cannot be compared. The best by"
+        "No convolutional network has answers, so the two families cannot be compared. The best recurrent network by"
+    )
+
+
+def test_the_answer_passes_over_no_better_network(tmp_path: Path) -> None:
+    errors = {"lstm": 0.2, "cnn": 0.1, "vit": 0.02}
+    found = summary(tmp_path / "attention", errors=errors)
+    assert found.conclusion.details.endswith(
+        f"Best of all by validation is vit, of the family 'attention': {_told(found, 'vit')}."
+    )
+    found = summary(tmp_path / "control", errors={"lstm": 0.2, "linear": 0.02})
+    assert f"Best of all by validation is linear, a control: {_told(found, 'linear')}." in found.answer
+    assert "Best of all" not in summary(tmp_path / "none", errors={"lstm": 0.2, "cnn": 0.1, "vit": 0.3}).answer
+
+
+@pytest.mark.parametrize(("control", "shown"), [(0.2, True), (0.05, False)])
+def test_a_network_is_held_against_itself_without_recurrence(tmp_path: Path, control: float, shown: bool) -> None:
+    path = make_study(tmp_path, errors={"sequencer2d_nano": 0.05, "sequencer2d_nano_pooling": control, "cnn": 0.3})
+    found = summarise(StudyFolder.open(path))
+    right = {}
+    for run in StudyFolder.open(path).runs():
+        with np.load(run.path / "predictions.npz") as arrays:
+            right.setdefault(run.label, []).append(arrays["test_predicted"] == arrays["test_labels"])
+    gap = difference(*(np.stack(right[name]) for name in ("sequencer2d_nano", "sequencer2d_nano_pooling")))
+    points = 100 * (np.mean(right["sequencer2d_nano"]) - np.mean(right["sequencer2d_nano_pooling"]))
+    assert gap.excludes_zero == shown
+    assert found.conclusion.details.endswith(
+        "Against sequencer2d_nano_pooling (pooling in place of the recurrence), sequencer2d_nano has "
+        f"{points:+.2f} points (95 % interval {100 * gap.low:+.2f} to {100 * gap.high:+.2f}"
+        f"{'' if shown else ', no difference shown'})."
     )
 
 

@@ -181,3 +181,17 @@ def test_options_without_effect_are_said(linewise: Callable, arguments: tuple[st
     said = linewise(*arguments)
     assert said.code == 2
     assert message in said.err
+
+
+def test_networks_are_listed_as_they_are_typed_or_named_in_reports(linewise: Callable) -> None:
+    for text in ("gru@columns:layers=2,cnn", "gru@columns,layers=2,cnn"):
+        said = linewise("models", text)
+        assert said.code == 0
+        assert "layers=2" in said.out
+        assert "cnn" in said.out
+    said = linewise("models", "gru@colums")
+    assert said.code == 2
+    assert "unknown reading 'colums'" in said.err
+    said = linewise("models", "lstn*")
+    assert said.code == 2
+    assert "no network is called 'lstn*'" in said.err

@@ -36,7 +36,8 @@ def test_each_is_drawn_over_the_image_that_was_asked_for(linewise: Callable, tmp
     likeness = [np.corrcoef(pixels.ravel(), image.ravel())[0, 1] for image in load_digits().images]
     assert max(likeness) > 0.99  # at the end the whole image has been read
     with Image.open(tmp_path / "drawn" / "rows5-stride2.gif") as film:
-        assert film.n_frames == parse("rows5-stride2")[0].num_steps(8, 8)
+        assert film.n_frames == parse("rows5-stride2")[0].num_steps(8, 8) == 3
+        assert film.info["duration"] == 1000  # three frames, three seconds
 
 
 @pytest.mark.parametrize(

@@ -348,6 +348,14 @@ def test_widths_that_end_are_said() -> None:
     assert spec.note.startswith("the solver goes no wider")
 
 
+def test_names_are_typed_in_python_as_on_the_command_line() -> None:
+    network = create_model("gru@columns:hidden=7", num_classes=3, layers=2)
+    assert network.config.name == "gru"
+    assert {"reading": "columns", "hidden": 7, "layers": 2}.items() <= network.config.sizes.items()
+    with pytest.raises(ConfigError, match="hidden given twice"):
+        create_model("gru:hidden=7", num_classes=3, hidden=8)
+
+
 def test_only_plain_numbers_are_numbers() -> None:
     assert parse_model("lstm:hidden=10")[1] == {"hidden": 10}
     assert parse_model("lstm:dropout=1e-1")[1] == {"dropout": 0.1}

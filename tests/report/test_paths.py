@@ -57,3 +57,9 @@ def test_a_path_that_leaps_about_is_not_drawn_whole() -> None:
     assert path_of("permuted0", 28, 28).jumps
     assert not path_of("hilbert", 28, 28).jumps
     assert not path_of("rows", 28, 28).jumps
+
+
+def test_the_strip_holds_each_step_in_colour() -> None:
+    image_HWC = np.random.default_rng(0).integers(0, 255, (4, 6, 3)).astype(np.uint8)
+    path = ReadingPath("columns", image_HWC, parse("columns")[0].order(4, 6))
+    assert np.array_equal(path.sequence_PTC, image_HWC)

@@ -7,8 +7,9 @@ from typing import Literal
 
 import numpy as np
 
+from linewise.analysis.beside import beside, best
 from linewise.analysis.evidence import Evidence, NetworkEvidence
-from linewise.analysis.intervals import Interval, accuracy, difference
+from linewise.analysis.intervals import Interval, accuracy, describe, difference
 
 Verdict = Literal["recurrent", "convolutional", "no difference shown", "one family", "nothing yet"]
 
@@ -42,12 +43,12 @@ class Answer:
 
 def answer(evidence: Evidence) -> Answer:
     """Compare each family's best network, chosen on validation images, on the test images."""
-    reader, convolver = _best(evidence, "recurrent"), _best(evidence, "convolutional")
+    reader, convolver = best(evidence.family("recurrent")), best(evidence.family("convolutional"))
     if reader and convolver:
         return _two_families(evidence, reader, convolver)
     if network := reader or convolver:
         return _one_family(evidence, network)
-    control = _best(evidence, "control")
+    control = best(evidence.family("control"))
     details = ""
     if control:
         found = _accuracy(evidence, control)
@@ -56,25 +57,10 @@ def answer(evidence: Evidence) -> Answer:
     return Answer(headline, details, _setting(evidence, [control] if control else []), "nothing yet")
 
 
-def describe(interval: Interval) -> str:
-    """`98.76 % (98.50 to 99.02)`."""
-    return f"{interval.estimate * 100:.2f} % ({interval.low * 100:.2f} to {interval.high * 100:.2f})"
-
-
 def baseline(evidence: Evidence) -> float:
     """The most that naming one class for every image can get right: the share of the most frequent class."""
     labels_N = evidence.labels_N
     return float(np.bincount(labels_N).max() / len(labels_N)) if len(labels_N) else 0.0
-
-
-def _best(evidence: Evidence, family: Literal["recurrent", "convolutional", "control"]) -> NetworkEvidence | None:
-    """The network with the highest mean validation accuracy; test accuracy plays no part."""
-
-    def score(network: NetworkEvidence) -> float:
-        correct_SN = network.correct_SN("validation")
-        return -1.0 if correct_SN is None else float(correct_SN.mean())
-
-    return max(evidence.family(family), key=score, default=None)
 
 
 def _two_families(evidence: Evidence, reader: NetworkEvidence, convolver: NetworkEvidence) -> Answer:
@@ -94,6 +80,7 @@ def _two_families(evidence: Evidence, reader: NetworkEvidence, convolver: Networ
         f"{describe(right)}, the best recurrent one ({reader.label}) on {describe(left)}: {_apart(gap)}. "
         f"{_above_chance(evidence, left)}"
     )
+    details = " ".join([details, *beside(evidence, [convolver, reader])])
     setting = _setting(evidence, [convolver, reader])
     return Answer(headline, details, setting, verdict, reader.label, convolver.label, gap)
 
@@ -101,10 +88,15 @@ def _two_families(evidence: Evidence, reader: NetworkEvidence, convolver: Networ
 def _one_family(evidence: Evidence, network: NetworkEvidence) -> Answer:
     found = _accuracy(evidence, network)
     recurrent = network.family == "recurrent"
-    headline = f"Only {network.family} networks have answers, so families cannot be compared."
-    details = f"The best by validation ({network.label}) was right on {describe(found)} of {_images(evidence)}."
+    other = "convolutional" if recurrent else "recurrent"
+    headline = f"No {other} network has answers, so the two families cannot be compared."
+    details = (
+        f"The best {network.family} network by validation ({network.label}) was right on {describe(found)} of "
+        f"{_images(evidence)}."
+    )
     if recurrent:
         details += f" {_above_chance(evidence, found)}"
+    details = " ".join([details, *beside(evidence, [network])])
     return Answer(
         headline,
         details,

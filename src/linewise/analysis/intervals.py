@@ -39,6 +39,11 @@ class Interval:
         return self.low > 0 or self.high < 0
 
 
+def describe(interval: Interval) -> str:
+    """`98.76 % (98.50 to 99.02)`."""
+    return f"{interval.estimate * 100:.2f} % ({interval.low * 100:.2f} to {interval.high * 100:.2f})"
+
+
 def wilson(right: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Wilson's score interval of a share (Wilson 1927).
 

@@ -98,7 +98,7 @@ def _compare(d: dict[str, Any]) -> None:
             report=d["report"],
             command=o.typed_command(),
             events=display.events,
-            models=[text.strip() for text in d["models"].split(",") if text.strip()],
+            models=o.split_models(d["models"]),
             match=d["match"],
             budget=parse_amount(d["budget"], "--budget") if d["budget"] else None,
             augment=o.parse_augment(d["augment"]),

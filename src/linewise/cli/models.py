@@ -10,7 +10,10 @@ from linewise.cli import options as o
 
 
 def models(
-    pattern: Annotated[str, typer.Argument(help="Names to show, such as '*lstm'.")] = "*",
+    pattern: Annotated[
+        str,
+        typer.Argument(help="Names to show, such as '*lstm', or networks as typed, lstm@columns:layers=2,cnn."),
+    ] = "*",
     data: Annotated[str, typer.Option(help="The images whose size, channels and classes count.")] = "digits",
     budget: Annotated[str | None, typer.Option(help="Solve each width to this, such as 80k.")] = None,
     match: o.BudgetMatch = None,
@@ -24,10 +27,10 @@ def models(
 
     from linewise.foundations.errors import ConfigError
     from linewise.images import ImageOptions, load
-    from linewise.models import list_models, specify
+    from linewise.models import list_models, parse_model, specify
 
     amount, counted = o.budget_and_match(budget, match)
-    names = list_models(pattern)
+    names = list_models(pattern) or [text for text in o.split_models(pattern) if "*" not in text]
     if not names:
         raise ConfigError(f"no network is called {pattern!r}", expected=f"one of {', '.join(list_models())}")
     record = load(
@@ -35,11 +38,12 @@ def models(
     ).record
     height, width, channels_found = record.shape
     specs, refused = [], {}
-    for name in names:
+    for text in names:
         try:
+            name, sizes = parse_model(text)
             spec = specify(
                 name,
-                {},
+                sizes,
                 num_classes=len(record.class_names),
                 in_chans=channels_found,
                 img_size=(height, width),
@@ -49,15 +53,15 @@ def models(
         except ConfigError as error:
             if len(names) == 1:
                 raise
-            refused[name] = error.found
+            refused[text] = error.found
         else:
             specs.append(spec)
     if as_json:
         typer.echo(json.dumps([spec.model_dump() for spec in specs], indent=1))
         return
     _print(specs, f"{data}: {height}×{width}×{channels_found}, {len(record.class_names)} classes", amount, counted)
-    for name, why in refused.items():
-        typer.echo(f"  {name}: left out: {why}")
+    for text, why in refused.items():
+        typer.echo(f"  {text}: left out: {why}")
 
 
 def _print(specs: list, title: str, amount: int | None, match: str) -> None:

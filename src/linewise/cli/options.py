@@ -88,6 +88,21 @@ def budget_and_match(budget: str | None, match: str | None) -> tuple[int | None,
     return parse_amount(budget, "--budget"), match or "params"
 
 
+def split_models(text: str) -> list[str]:
+    """Networks separated by commas, typed as `lstm:layers=2` or as reports name them, `lstm,layers=2`.
+
+    >>> split_models("gru@rows3,layers=2, cnn")
+    ['gru@rows3:layers=2', 'cnn']
+    """
+    models: list[str] = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        if models and "=" in part.partition(":")[0]:
+            models[-1] += f":{part}"
+        else:
+            models.append(part)
+    return models
+
+
 def parse_augment(text: str) -> dict[str, float]:
     """`shift=2,rotate=10` as a dictionary.
 

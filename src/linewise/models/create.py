@@ -31,7 +31,8 @@ def create_model(
     """Build a network by its registered name.
 
     Args:
-        name: such as `lstm`; see `list_models()`. `timm:NAME` asks timm.
+        name: such as `lstm`, or as typed on the command line, `gru@rows5-stride2:layers=2`; see `list_models()`.
+            `timm:NAME` asks timm.
         num_classes: K, at least 1; may be left out where `weights` tell it. Another number than theirs gives a
             fresh classifier on top of them.
         in_chans: C, 1 for grey (the default) and 3 for colour; by default that of `weights`.
@@ -48,12 +49,12 @@ def create_model(
     """
     if not isinstance(name, str):
         raise ConfigError(f"the name {name!r}", where="create_model", expected="a text such as 'lstm'")
+    name, sizes = _expand(name, sizes)
     if weights is not None:
         return _with_weights(name, Path(weights), sizes, num_classes, in_chans, img_size)
     if num_classes is None:
         raise ConfigError("num_classes is not given", where=name, expected="the number of classes")
     in_chans, img_size = 1 if in_chans is None else in_chans, (28, 28) if img_size is None else img_size
-    name, sizes = _expand(name, sizes)
     entry = NETWORKS[name]
     check_shape(name, num_classes, in_chans, img_size)
     sizes = check_sizes(name, sizes)
@@ -86,9 +87,12 @@ def _with_weights(
 
 
 def _expand(name: str, sizes: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """`timm:NAME` is the network `timm` with `model=NAME`."""
+    """A network as typed on the command line in its parts; `timm:NAME` is `timm` with `model=NAME`."""
     if not name.startswith(PREFIX):
-        return name, sizes
+        typed, typed_sizes = parse_model(name) if "@" in name or ":" in name else (name, {})
+        if doubled := sorted(typed_sizes.keys() & sizes.keys()):
+            raise ConfigError(f"{', '.join(doubled)} given twice, in {name!r} too", expected="each size once")
+        return typed, {**typed_sizes, **sizes}
     return "timm", {"model": name.removeprefix(PREFIX), **sizes}
 
 
@@ -140,8 +144,8 @@ def _memory_bytes() -> int:
 def list_models(pattern: str = "*") -> list[str]:
     """Names of networks that match a shell pattern.
 
-    >>> list_models("*lstm")
-    ['lstm', 'bilstm']
+    >>> list_models("*gru")
+    ['gru', 'bigru', 'mingru', 'bimingru']
     """
     return NETWORKS.names(pattern)
 

@@ -83,13 +83,17 @@ def save_model(
     write_text(folder / "README.md", _model_card(card))
 
 
-def load_model(folder: Path) -> Saved:
+def load_model(folder: str | Path) -> Saved:
     """Read a model that `save_model` wrote.
+
+    Returns:
+        `network`, in evaluation mode, and `card`, what `model.json` says of it.
 
     Raises:
         SavedModelError: a file is missing or damaged, the format is newer, the weights do not fit the network,
             or a weight is not a number. Nothing is executed from the files.
     """
+    folder = Path(folder)
     card = _read_card(folder / "model.json")
     path = folder / "model.safetensors"
     config = card.network

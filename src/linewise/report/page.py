@@ -39,7 +39,7 @@ def render(
         undefined=jinja2.StrictUndefined,
     )
     environment.filters.update(percent=_percent, miss=_miss, amount=write_amount, json=script_json, slug=_slug)
-    environment.filters.update(breakable=_breakable)
+    environment.filters.update(breakable=_breakable, brief=_brief)
     evidence = summary.evidence
     by_name = {chart.name: chart for chart in charts}
     bundle = scripts(schema_version(charts)) if charts or confusions else ""
@@ -130,6 +130,11 @@ def _percent(value: float | None, digits: int = 2) -> str:
 def _miss(value: float) -> str:
     """How far from the budget, in percent with a sign."""
     return f"{100 * value:+.1f} %" if abs(value) >= 0.0005 else "±0.0 %"
+
+
+def _brief(number: float) -> str:
+    """Three digits, or all before the point."""
+    return f"{number:.3g}" if number < 1000 else f"{number:,.0f}"
 
 
 def _breakable(label: str) -> Any:

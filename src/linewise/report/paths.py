@@ -14,7 +14,8 @@ from linewise.foundations.atomic import replace_file
 
 SIDE = 280
 """Pixels on the screen of the longer side of the image."""
-MOST_FRAMES, FRAME_MS, LAST_MS = 56, 90, 1500
+MOST_FRAMES, FRAME_MS, FILM_MS, LAST_MS = 56, 90, 3000, 1500
+"""Frames, the time of one, the least time of all, the time of the last."""
 PAPER, INK, MARK = (255, 255, 255), (38, 48, 58), (213, 94, 0)
 EARLY_TO_LATE = ((0, 68, 119), (0, 132, 150), (60, 175, 110), (190, 205, 60), (253, 220, 60))
 SEQUENCE_HEIGHT, BAR, GAP = 64, 12, 8
@@ -72,11 +73,11 @@ class ReadingPath:
         return bool(len(leaps) and leaps.mean() > 3 and self.num_steps > MOST_JUMPS)
 
     @cached_property
-    def sequence_DT(self) -> np.ndarray:
-        """What the network gets, as a grey picture: one column per step."""
+    def sequence_PTC(self) -> np.ndarray:
+        """What the network gets, as a picture: one column per step."""
         flat_PC = self.image_HWC.reshape(-1, self.image_HWC.shape[2])
         padded_PC = np.concatenate([flat_PC, np.zeros_like(flat_PC[:1])])
-        return padded_PC[self.order_TP].mean(axis=2).T.astype(np.uint8)
+        return np.broadcast_to(padded_PC[self.order_TP], (*self.order_TP.shape, 3)).transpose(1, 0, 2)
 
     def rgb(self, brightness_HW: np.ndarray | float = 1.0) -> np.ndarray:
         """The image in colour, darkened."""
@@ -123,7 +124,7 @@ def save_path(path: ReadingPath, folder: Path) -> tuple[Path, Path]:
     with replace_file(png) as file:
         draw_path(path).save(file, format="PNG", optimize=True)
     frames = [frame.quantize(64, dither=Image.Dither.NONE) for frame in draw_frames(path)]
-    times = [FRAME_MS] * (len(frames) - 1) + [LAST_MS]
+    times = [max(FRAME_MS, FILM_MS // len(frames))] * (len(frames) - 1) + [LAST_MS]
     with replace_file(gif) as file:
         options: dict[str, Any] = {"save_all": True, "loop": 0, "optimize": False}
         frames[0].save(file, format="GIF", append_images=frames[1:], duration=times, **options)
@@ -139,7 +140,7 @@ def _frame(path: ReadingPath, start: int, end: int) -> Image.Image:
     for held in path.order_TP[start:end]:
         now_HW.ravel()[held[held >= 0]] = True
     _outline(draw, now_HW, path.scale)
-    shown = Image.fromarray(path.sequence_DT[:, :end]).convert("RGB")
+    shown = Image.fromarray(np.ascontiguousarray(path.sequence_PTC[:, :end]))
     right = max(1, round(canvas.width * end / path.num_steps))
     top = canvas.height + GAP
     draw.rectangle((0, top, canvas.width - 1, top + SEQUENCE_HEIGHT - 1), fill=(228, 232, 236))

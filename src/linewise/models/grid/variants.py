@@ -141,9 +141,21 @@ def _scale_1d(width: float, given: Mapping[str, Any]) -> dict[str, int]:
 
 _PUBLISHED = {"patches": (2, 1, 1), "growth": (1, 2, 2, 2)}
 _PLANS: dict[str, tuple[Plan, dict[str, int], str]] = {
-    "s": (Plan((4, 3, 8, 3), **_PUBLISHED), {}, "Sequencer2D-S as published (for 224 pixels)"),
-    "m": (Plan((4, 3, 14, 3), **_PUBLISHED), {}, "Sequencer2D-M as published (for 224 pixels)"),
-    "l": (Plan((8, 8, 16, 4), **_PUBLISHED), {}, "Sequencer2D-L as published (for 224 pixels)"),
+    "s": (
+        Plan((4, 3, 8, 3), **_PUBLISHED),
+        {},
+        "Sequencer2D-S, for 224 pixels; as published where no budget narrows it",
+    ),
+    "m": (
+        Plan((4, 3, 14, 3), **_PUBLISHED),
+        {},
+        "Sequencer2D-M, for 224 pixels; as published where no budget narrows it",
+    ),
+    "l": (
+        Plan((8, 8, 16, 4), **_PUBLISHED),
+        {},
+        "Sequencer2D-L, for 224 pixels; as published where no budget narrows it",
+    ),
     "nano": (
         Plan((3,), (), (1,)),
         {"patch": 4, "channels": 48, "hidden": 12},
@@ -183,7 +195,13 @@ for _name, (_plan, _defaults, _summary) in _PLANS.items():
         )
 NETWORKS.add(
     "sequencer1d_s",
-    Entry("recurrent", sequencer1d, "vanilla Sequencer as published (for 224 pixels)", _scale_1d, "mlp"),
+    Entry(
+        "recurrent",
+        sequencer1d,
+        "vanilla Sequencer, for 224 pixels; as published where no budget narrows it",
+        _scale_1d,
+        "mlp",
+    ),
 )
 NETWORKS.add(
     "sequencer1d_nano",

@@ -52,7 +52,7 @@ def accuracy_chart(summary: Summary, looks: Looks) -> Chart | None:
         alt.layer(whiskers, dots, labels),
         width=620,
         height=ROW * len(rows),
-        least=PLOT + min(LABEL, LETTER_WIDTH * looks.letters),
+        least=round(PLOT + min(LABEL, LETTER_WIDTH * looks.letters)),
     )
 
 

@@ -41,7 +41,7 @@ CONFIG: dict[str, Any] = {
     "title": {"fontSize": 14, "fontWeight": 600, "color": INK, "anchor": "start", "offset": 10},
 }  # fmt: skip
 PNG_SCALE = 2
-LEGEND_WIDTH, LETTER_WIDTH, SYMBOL_WIDTH = 640, 7, 30
+LEGEND_WIDTH, LETTER_WIDTH, SYMBOL_WIDTH = 580, 6.7, 30
 """Pixels: what a row of the legend may take, and what of it a letter and a symbol take."""
 
 
@@ -107,7 +107,11 @@ def log_scale(values: list[float], *, margin: float = 1.2, reverse: bool = False
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
     shown = [float(f"{tick:.6g}") for tick in ticks if low <= tick <= high]
-    if len(shown) > 7:
+    if len(shown) < 3:
+        shown = [
+            t for power in powers for digit in range(1, 10) if low <= (t := float(f"{digit}e{power}")) <= high
+        ]
+    if len(shown) > 9:
         shown = [tick for tick in shown if f"{tick:e}".startswith("1")]
     return alt.Scale(type="log", domain=[low, high], nice=False, reverse=reverse), shown
 
@@ -177,12 +181,12 @@ class Looks:
     @property
     def columns(self) -> int:
         """Of the legend: as many, up to four, as the longest label leaves room for."""
-        return min(4, max(1, LEGEND_WIDTH // (SYMBOL_WIDTH + LETTER_WIDTH * self.letters)))
+        return min(4, max(1, int(LEGEND_WIDTH / (SYMBOL_WIDTH + LETTER_WIDTH * self.letters))))
 
     @property
     def legend_width(self) -> int:
         """Pixels that the legend needs."""
-        return self.columns * (SYMBOL_WIDTH + LETTER_WIDTH * self.letters)
+        return round(self.columns * (SYMBOL_WIDTH + LETTER_WIDTH * self.letters))
 
     def _legend(self, options: dict[str, Any]) -> Any:
         import altair as alt
