@@ -132,3 +132,22 @@ def test_freed_memory_is_kept_when_asked_and_only_then() -> None:
     if understood:
         assert faults["keep"] < 100
         assert faults["give back"] > 10 * max(1, faults["keep"])
+
+
+def test_kept_memory_can_be_given_back() -> None:
+    code = (
+        "import numpy, psutil\n"
+        "from linewise.foundations.allocator import give_back_freed_memory, keep_freed_memory\n"
+        "understood = keep_freed_memory()\n"
+        "resident = lambda: psutil.Process().memory_info().rss >> 20\n"
+        "before = resident()\n"
+        "numpy.ones(25_000_000)\n"
+        "kept = resident()\n"
+        "give_back_freed_memory()\n"
+        "print(int(understood), kept - before, resident() - before)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    understood, kept, left = map(int, said.stdout.split())
+    if understood:
+        assert kept > 150
+        assert left < 50

@@ -21,11 +21,28 @@ def keep_freed_memory(keep: bool = True) -> bool:
     Returns:
         Whether the C library understood; elsewhere nothing changes.
     """
-    if not sys.platform.startswith("linux"):
-        return False
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):  # another C library
+    library = _glibc()
+    if library is None:
         return False
     blocks, trim = (0, 2**31 - 1) if keep else (65536, 128 * 1024)
-    return bool(mallopt(_MMAP_MAX, blocks)) and bool(mallopt(_TRIM_THRESHOLD, trim))
+    return bool(library.mallopt(_MMAP_MAX, blocks)) and bool(library.mallopt(_TRIM_THRESHOLD, trim))
+
+
+def give_back_freed_memory() -> bool:
+    """Give what is free now to the system, once; a worker does so between two runs.
+
+    Returns:
+        Whether there was something to give, and a C library that could.
+    """
+    library = _glibc()
+    return library is not None and bool(library.malloc_trim(0))
+
+
+def _glibc() -> ctypes.CDLL | None:
+    if not sys.platform.startswith("linux"):
+        return None
+    try:
+        library = ctypes.CDLL(None)
+        return library if library.mallopt and library.malloc_trim else None
+    except (OSError, AttributeError):  # another C library
+        return None

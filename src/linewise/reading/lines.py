@@ -1,7 +1,7 @@
 """Rows and columns, one or several to a step: the image as a page of lines.
 
-A window of several lines with a stride lets a step see the strokes that cross it, in fewer steps: 5 rows every second
-row halve the work and cost a GRU a quarter of a point on MNIST (docs/results/networks).
+A window of several lines with a stride lets a step see the strokes that cross it, in fewer steps: 5 rows every
+second row halve the work and cost a GRU a quarter of a point on MNIST (docs/results/networks).
 """
 
 from __future__ import annotations

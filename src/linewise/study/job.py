@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from linewise.foundations.allocator import keep_freed_memory
+from linewise.foundations.allocator import give_back_freed_memory, keep_freed_memory
 from linewise.foundations.environment import environment
 from linewise.foundations.records import DataRecord, Epoch, ModelSpec, Recipe, RunRecord, Times
 from linewise.foundations.seeds import stream
@@ -114,7 +114,9 @@ def run_job(job: Job) -> None:
         if not outcome.diverged:
             _save(draft, job, network, outcome.epochs, accuracies)
         record.save(draft / "run.json")
+    del network, outcome, training, validation
     gc.collect()
+    give_back_freed_memory()  # loky restarts workers that grow
 
 
 def _evaluate(draft: Path, network: Network, training: Batches, validation: Batches) -> dict[str, float]:
