@@ -31,6 +31,9 @@ def main() -> None:
         pixels, permuted = (found[reading] for reading in READINGS)
         cells = [f"`{cell}`", f"{pixels['parameters']:,}", percent(pixels["test"]), percent(permuted["test"])]
         lines.append(f"| {' | '.join([*cells, format(pixels['train_s'], '.0f')])} |")
+    (best,) = networks("pixels-best")
+    cells = [f"`{best['label']}`, all images, 15 epochs", f"{best['parameters']:,}", percent(best["test"]), "–"]
+    lines.append(f"| {' | '.join([*cells, format(best['train_s'], ',.0f')])} |")
     test = networks("pixels")[0]["test"]
     lines += ["", f"n = {test['num_seeds']} seed × {test['num_images']:,} test images."]
     sys.stdout.write("\n".join(lines) + "\n")
