@@ -9,9 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from linewise.foundations.amounts import parse_amount, write_amount
+from linewise.foundations.arrays import read_learning
 from linewise.foundations.atomic import replace_file, write_json, write_text
 from linewise.foundations.errors import ConfigError, DataError, LinewiseError, missing_extra
 from linewise.foundations.folder import StudyFolder
@@ -151,3 +153,19 @@ def test_kept_memory_can_be_given_back() -> None:
     if understood:
         assert kept > 150
         assert left < 50
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"validation_epochs": np.zeros((2, 2), np.uint8)},
+        {"validation_epochs": np.zeros((2, 2), np.uint8), "validation_count": np.array(17)},
+        {"validation_epochs": np.zeros((2, 2), np.int64), "validation_count": np.array(16)},
+        {"validation_epochs": np.zeros(2, np.uint8), "validation_count": np.array(16)},
+        {"validation_epochs": np.zeros((2, 0), np.uint8), "validation_count": np.array(0)},
+    ],
+)
+def test_damaged_epochs_are_refused(tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:
+    np.savez(tmp_path / "predictions.npz", **arrays)
+    with pytest.raises(DataError, match=r"the arrays of the epochs do not fit each other"):
+        read_learning(tmp_path / "predictions.npz")

@@ -90,6 +90,15 @@ def test_the_answers_in_the_folder_are_those_of_the_saved_network(finished: Stud
         np.testing.assert_array_equal(test.labels_N, answers.labels_N)
 
 
+def test_what_was_recognised_after_each_epoch_is_kept(finished: StudyFolder) -> None:
+    for run in finished.runs():
+        right_EN, answers = run.learning(), run.predictions("validation")
+        assert right_EN is not None
+        assert answers is not None
+        np.testing.assert_array_equal(right_EN[-1], answers.correct_N)
+        np.testing.assert_allclose(right_EN.mean(axis=1), [e.validation_accuracy for e in run.epochs()])
+
+
 def test_the_test_set_is_opened_once_and_the_opening_is_logged(finished: StudyFolder) -> None:
     (opening,) = finished.openings()
     assert opening.reason == "all runs have ended; 6 answer the test images"

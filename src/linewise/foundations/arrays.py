@@ -71,6 +71,32 @@ def read_predictions(path: Path, split: str) -> Predictions | None:
     return Predictions(probabilities_NK, predicted_N, labels_N)
 
 
+def read_learning(path: Path) -> np.ndarray | None:
+    """Which validation images were recognised after each epoch, bool `EN`, from a `predictions.npz`; None where
+    it is not told.
+
+    Raises:
+        DataError: the file is damaged, or its arrays do not fit each other.
+    """
+    arrays = _read(path)
+    if "validation_epochs" not in arrays:
+        return None
+    bits_EM, count = arrays["validation_epochs"], arrays.get("validation_count")
+    fits = (
+        count is not None
+        and count.shape == ()
+        and count.dtype.kind in "iu"
+        and bits_EM.dtype == np.uint8
+        and bits_EM.ndim == 2
+        and int(count) > 0
+        and bits_EM.shape[1] == -(-int(count) // 8)
+    )
+    if not fits:
+        raise _damaged(path, "the arrays of the epochs do not fit each other")
+    assert count is not None
+    return np.unpackbits(bits_EM, axis=1, count=int(count)).astype(bool)
+
+
 def read_gallery(path: Path) -> Gallery:
     """Images from a `gallery.npz`.
 

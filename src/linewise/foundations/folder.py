@@ -14,9 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from pydantic import ValidationError
 
-from linewise.foundations.arrays import Gallery, Predictions, read_gallery, read_predictions
+from linewise.foundations.arrays import Gallery, Predictions, read_gallery, read_learning, read_predictions
 from linewise.foundations.errors import DataError
 from linewise.foundations.records import Epoch, Opening, RunRecord, StudySpec, describe
 
@@ -53,6 +54,11 @@ class Run:
         """Answers on `validation` or `test`; None where the run has none (diverged, test still sealed)."""
         path = self.path / "predictions.npz"
         return read_predictions(path, split) if path.exists() else None
+
+    def learning(self) -> np.ndarray | None:
+        """Whether each validation image was recognised after each epoch, bool `EN`; None in runs of old."""
+        path = self.path / "predictions.npz"
+        return read_learning(path) if path.exists() else None
 
 
 class StudyFolder:

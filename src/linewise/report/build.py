@@ -47,6 +47,7 @@ def build(study: Path, *, figures: bool = True) -> Path:
     from linewise.report.charts.reliability import reliability_chart
     from linewise.report.page import network_calibrations, render
     from linewise.report.pictures import pictures
+    from linewise.report.sections import sections
 
     looks = Looks(summary)
     calibrations = network_calibrations(summary)
@@ -54,11 +55,14 @@ def build(study: Path, *, figures: bool = True) -> Path:
     maybe = [accuracy_chart(summary, looks), reliability_chart(summary, shown, looks)]
     charts = [c for c in maybe if c is not None] + curve_charts(summary, looks) + cost_charts(summary, looks)
     confusions = confusion_charts(summary)
+    shown_pictures = pictures(summary.evidence)
+    more = sections(summary, looks, shown_pictures)
     if figures:
-        save_figures([*charts, *confusions.values()], folder.report_path / "figures")
-    write_results(summary, folder.report_path)
+        drawn = [*charts, *confusions.values(), *(chart for section in more for chart in section.charts)]
+        save_figures(drawn, folder.report_path / "figures")
+    write_results(summary, folder.report_path, {section.id: section.json for section in more})
     page = folder.report_path / "index.html"
-    write_text(page, render(summary, charts, confusions, calibrations, pictures(summary.evidence)))
+    write_text(page, render(summary, charts, confusions, calibrations, more, shown_pictures))
     return page
 
 

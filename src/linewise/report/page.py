@@ -17,6 +17,7 @@ from linewise.foundations.version import version
 from linewise.report.charts.chart import Chart
 from linewise.report.galleries import lists_shown, pairs_shown
 from linewise.report.pictures import Pictures
+from linewise.report.sections.section import Section
 
 EXPOSE = "window.vegaEmbed = vegaEmbed;"
 
@@ -26,6 +27,7 @@ def render(
     charts: list[Chart],
     confusions: dict[str, Chart],
     calibrations: dict[str, Calibration],
+    sections: list[Section],
     pictures: Pictures | None,
 ) -> str:
     """The whole page as one HTML text without any address outside itself."""
@@ -42,7 +44,8 @@ def render(
     environment.filters.update(breakable=_breakable, brief=_brief)
     evidence = summary.evidence
     by_name = {chart.name: chart for chart in charts}
-    bundle = scripts(schema_version(charts)) if charts or confusions else ""
+    drawn = [*charts, *confusions.values(), *(chart for section in sections for chart in section.charts)]
+    bundle = scripts(schema_version(drawn)) if drawn else ""
     return environment.get_template("page.html").render(
         summary=summary,
         spec=evidence.spec,
@@ -52,7 +55,8 @@ def render(
         costs=[c for c in charts if c.name.startswith("cost-")],
         confusions=confusions,
         calibrations=calibrations,
-        specs={c.name: c.for_page() for c in [*charts, *confusions.values()]},
+        sections=sections,
+        specs={c.name: c.for_page() for c in drawn},
         names=evidence.spec.data.class_names,
         pairs=pairs_shown(summary, pictures),
         lists=lists_shown(summary, pictures),

@@ -24,15 +24,19 @@ COLUMNS: tuple[str, ...] = (
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def write_results(summary: Summary, folder: Path) -> None:
-    """Write both files, each whole or not at all."""
+def write_results(summary: Summary, folder: Path, sections: dict[str, Any]) -> None:
+    """Write both files, each whole or not at all.
+
+    Args:
+        sections: plain data of the page's further sections, by their names.
+    """
     text = io.StringIO()
     rows = summary.run_rows()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows({k: safe_cell(v) for k, v in row.items()} for row in rows)
     write_text(folder / "results.csv", text.getvalue())
-    write_json(folder / "results.json", as_json(summary))
+    write_json(folder / "results.json", {**as_json(summary), **sections})
 
 
 def safe_cell(value: Any) -> Any:

@@ -21,8 +21,8 @@ from linewise.images.batches import Batches
 from linewise.models import Network, create_model
 from linewise.models.saved import save_model
 from linewise.study.heartbeat import Heartbeat
-from linewise.study.storage import new_run_folder, write_epochs, write_predictions
-from linewise.training.evaluation import accuracy_and_loss, probabilities
+from linewise.study.storage import new_run_folder, write_epochs, write_learning, write_predictions
+from linewise.training.evaluation import correctness_and_loss, probabilities
 from linewise.training.loop import Outcome, train
 
 GUARANTEE = "same seed, machine and number of threads: the same bits"
@@ -104,6 +104,8 @@ def run_job(job: Job) -> None:
     with new_run_folder(job.path) as draft:
         write_epochs(draft, outcome.epochs)
         accuracies = {} if outcome.diverged else _evaluate(draft, network, training, validation)
+        if outcome.right:
+            write_learning(draft, np.stack(outcome.right))
         record = job.record(
             status="diverged" if outcome.diverged else "finished",
             reason=outcome.diverged,
@@ -123,7 +125,7 @@ def _evaluate(draft: Path, network: Network, training: Batches, validation: Batc
     answers_NK = probabilities(network, validation)
     write_predictions(draft, "validation", answers_NK, validation.labels_N)
     return {
-        "train_accuracy": accuracy_and_loss(network, training)[0],
+        "train_accuracy": float(correctness_and_loss(network, training)[0].mean()),
         "validation_accuracy": float((answers_NK.argmax(axis=1) == validation.labels_N).mean()),
     }
 

@@ -63,17 +63,28 @@ def write_predictions(folder: Path, split: str, probabilities_NK: np.ndarray, la
 
     Probabilities are stored as float16; the predicted class is taken before rounding.
     """
-    path = folder / "predictions.npz"
-    arrays: dict[str, np.ndarray] = {}
-    if path.exists():
-        with np.load(path, allow_pickle=False) as before:
-            arrays = dict(before)
     small = np.uint8 if probabilities_NK.shape[1] <= 256 else np.uint16
-    arrays[f"{split}_probabilities"] = probabilities_NK.astype(np.float16)
-    arrays[f"{split}_predicted"] = probabilities_NK.argmax(axis=1).astype(small)
-    arrays[f"{split}_labels"] = labels_N.astype(small)
+    arrays = {
+        f"{split}_probabilities": probabilities_NK.astype(np.float16),
+        f"{split}_predicted": probabilities_NK.argmax(axis=1).astype(small),
+        f"{split}_labels": labels_N.astype(small),
+    }
+    _add_arrays(folder / "predictions.npz", arrays)
+
+
+def write_learning(folder: Path, right_EN: np.ndarray) -> None:
+    """Add to `predictions.npz` which validation images were recognised after each epoch, one bit each."""
+    arrays = {"validation_epochs": np.packbits(right_EN, axis=1), "validation_count": np.array(right_EN.shape[1])}
+    _add_arrays(folder / "predictions.npz", arrays)
+
+
+def _add_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    before: dict[str, np.ndarray] = {}
+    if path.exists():
+        with np.load(path, allow_pickle=False) as file:
+            before = dict(file)
     with replace_file(path) as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+        np.savez_compressed(file, allow_pickle=False, **{**before, **arrays})
 
 
 def write_failed(folder: StudyFolder, record: RunRecord) -> None:

@@ -21,13 +21,14 @@ def probabilities(network: Network, images: Batches) -> np.ndarray:
     return torch.cat(parts).numpy()
 
 
-def accuracy_and_loss(network: Network, images: Batches) -> tuple[float, float]:
-    """Share of right answers and mean cross-entropy (nats), in evaluation mode."""
+def correctness_and_loss(network: Network, images: Batches) -> tuple[np.ndarray, float]:
+    """Whether each answer is right, bool `N`, and the mean cross-entropy (nats), in evaluation mode."""
     network.eval()
-    right, loss = 0, 0.0
+    right: list[torch.Tensor] = []
+    loss = 0.0
     with torch.inference_mode():
         for x_BCHW, y_B in images.in_order(BATCH):
             logits_BK = network(x_BCHW)
-            right += int((logits_BK.argmax(dim=1) == y_B).sum())
+            right.append(logits_BK.argmax(dim=1) == y_B)
             loss += F.cross_entropy(logits_BK, y_B, reduction="sum").item()
-    return right / len(images), loss / len(images)
+    return torch.cat(right).numpy(), loss / len(images)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -15,15 +16,20 @@ from linewise.foundations.records import Epoch, Recipe
 from linewise.foundations.seeds import stream
 from linewise.images.batches import Batches
 from linewise.models import Network
-from linewise.training.evaluation import accuracy_and_loss
+from linewise.training.evaluation import correctness_and_loss
 from linewise.training.optimiser import make_optimiser
 
 
 @dataclass
 class Outcome:
-    """What training came to: the epoch table, and where and why it stopped if it diverged."""
+    """What training came to: the epoch table, and where and why it stopped if it diverged.
+
+    Attributes:
+        right: after each epoch, whether each validation image is recognised, bool `N`.
+    """
 
     epochs: list[Epoch] = field(default_factory=list)
+    right: list[np.ndarray] = field(default_factory=list)
     diverged: str = ""
     train_s: float = 0.0
 
@@ -81,7 +87,8 @@ def train(
             on_step(step, steps)
         train_s = time.perf_counter() - started
         outcome.train_s += train_s
-        accuracy, val_loss = accuracy_and_loss(network, validation)
+        right_N, val_loss = correctness_and_loss(network, validation)
+        outcome.right.append(right_N)
         outcome.epochs.append(
             Epoch(
                 epoch=epoch,
@@ -89,7 +96,7 @@ def train(
                 train_loss=total_loss / num_seen,
                 train_accuracy=num_right / num_seen,
                 validation_loss=val_loss,
-                validation_accuracy=accuracy,
+                validation_accuracy=float(right_N.mean()),
                 train_s=train_s,
             )
         )

@@ -1,0 +1,18 @@
+"""Sections of the page that a study has only where its records tell of them; one file each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from linewise.analysis import Summary
+from linewise.report.charts.chart import Looks
+from linewise.report.pictures import Pictures
+from linewise.report.sections.section import Section
+
+SECTIONS: tuple[Callable[[Summary, Looks, Pictures | None], Section | None], ...] = ()
+"""In the order of the page."""
+
+
+def sections(summary: Summary, looks: Looks, pictures: Pictures | None) -> list[Section]:
+    """Those that this study has."""
+    return [found for make in SECTIONS if (found := make(summary, looks, pictures)) is not None]
