@@ -18,6 +18,7 @@ from linewise.images import ImageSet, SplitOptions, load
 from linewise.study.comparison import Events, run_study
 from linewise.study.config import make_config
 from linewise.study.executors import InProcess, WorkerProcesses
+from linewise.study.stopwatch import ROUNDS
 
 DIALS: dict[str, Any] = {"models": ["lstm", "cnn", "majority"], "seeds": 2, "epochs": 2, "budget": 3000}
 
@@ -275,6 +276,21 @@ def test_a_failing_run_is_recorded_and_tried_again_on_resume(
     assert not list((tmp_path / "s" / "runs").glob(".*"))
     again = run_study(digits, make_config(**dials), tmp_path / "s", InProcess())
     assert [r.record.status for r in again.runs()] == ["finished"]
+
+
+def test_every_network_is_timed_once_in_alternation(finished: StudyFolder) -> None:
+    speed, spec = finished.speed(), finished.spec()
+    assert speed is not None
+    assert {work: (len(turns), {len(t.seconds) for t in turns}) for work, turns in speed.work.items()} == {
+        work: (len(spec.models), {rounds}) for work, rounds in ROUNDS.items()
+    }
+    assert {t.images for t in speed.work["1000"]} == {1000}
+    for run in finished.runs():
+        times = run.record.times
+        assert times is not None
+        turns = speed.turns("1", run.label)
+        assert turns is not None
+        assert times.latency[0].median_ms == pytest.approx(1e3 * float(np.median(turns.seconds)))
 
 
 def test_training_time_is_the_sum_over_epochs(finished: StudyFolder) -> None:

@@ -2,6 +2,7 @@
 
 STUDY/study.json                     the specification
 STUDY/openings.jsonl                 each opening of the sealed test set
+STUDY/speed.json                     how fast each network learns and answers
 STUDY/gallery.npz                    test images that some run got wrong, and a few that none did
 STUDY/runs/<label>-<seed>/           run.json · epochs.csv · predictions.npz · model.safetensors · model.json
 STUDY/report/                        index.html · figures/ · results.csv · results.json
@@ -20,6 +21,7 @@ from pydantic import ValidationError
 from linewise.foundations.arrays import Gallery, Predictions, read_gallery, read_learning, read_predictions
 from linewise.foundations.errors import DataError
 from linewise.foundations.records import Epoch, Opening, RunRecord, StudySpec, describe
+from linewise.foundations.speed import Speed
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,10 @@ class StudyFolder:
         return self.path / "gallery.npz"
 
     @property
+    def speed_path(self) -> Path:
+        return self.path / "speed.json"
+
+    @property
     def report_path(self) -> Path:
         return self.path / "report"
 
@@ -125,6 +131,10 @@ class StudyFolder:
             with suppress(DataError):
                 found.append(_opening(self.openings_path, last))
         return found
+
+    def speed(self) -> Speed | None:
+        """Times measured in alternation; None before the end, and in studies of old."""
+        return Speed.load(self.speed_path) if self.speed_path.exists() else None
 
     def gallery(self) -> Gallery | None:
         return read_gallery(self.gallery_path) if self.gallery_path.exists() else None

@@ -24,6 +24,7 @@ class Batches:
     def __init__(self, images_NHWC: np.ndarray, labels_N: np.ndarray, mean: list[float], std: list[float]) -> None:
         self.images_NHWC = images_NHWC
         self.labels_N = np.ascontiguousarray(labels_N, dtype=np.int64)
+        self.mean, self.std = mean, std
         self._scale_C = 1 / (255 * torch.tensor(std, dtype=torch.float32))
         self._shift_C = -torch.tensor(mean, dtype=torch.float32) / torch.tensor(std, dtype=torch.float32)
 

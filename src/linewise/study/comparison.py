@@ -122,8 +122,16 @@ def _test(
 
     test = images.test.open(f"all runs have ended; {len(runs)} answer the test images", log)
     events.opened(len(runs))
-    job = Examination([r.path for r in runs], spec.data, share(test, workplace, "test"), spec.threads,
-                      workplace / "test.json")  # fmt: skip
+    job = Examination(
+        paths=[r.path for r in runs],
+        timed=_one_of_each(folder),
+        speed=folder.speed_path,
+        data=spec.data,
+        training=share(images.train, workplace, "train"),
+        test=share(test, workplace, "test"),
+        threads=spec.threads,
+        heartbeat=workplace / "test.json",
+    )
 
     def end(job: Examination, failure: str) -> None:
         events.ended(job.key, failure)
@@ -132,6 +140,15 @@ def _test(
 
     executor.run(examine, [job], end, lambda: events.progress({job.key: heartbeat.read(job.heartbeat)}))
     _hang_pictures(folder, folder.runs(), test)
+
+
+def _one_of_each(folder: StudyFolder) -> list[Path]:
+    """The first finished run of each network."""
+    first: dict[str, Path] = {}
+    for run in folder.runs():
+        if run.record.status == "finished":
+            first.setdefault(run.label, run.path)
+    return list(first.values())
 
 
 def _hang_pictures(folder: StudyFolder, runs: list[Run], test: Part) -> None:

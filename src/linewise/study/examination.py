@@ -8,31 +8,37 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
+from linewise.foundations.arrays import read_predictions
 from linewise.foundations.folder import Run
-from linewise.foundations.records import DataRecord, Latency, RunRecord
-from linewise.images.batches import Batches
-from linewise.models import Network
+from linewise.foundations.records import DataRecord, RunRecord
+from linewise.foundations.speed import Speed
 from linewise.models.saved import load_model
 from linewise.study.heartbeat import Heartbeat
 from linewise.study.job import Arrays, pin_threads
+from linewise.study.stopwatch import ROUNDS, time_networks
 from linewise.study.storage import write_predictions
 from linewise.training.evaluation import probabilities
-from linewise.training.latency import measure
 
-LATENCY_BATCHES = {1: 15, 1000: 5}
-"""Batch size → counted rounds."""
 GALLERY_LIMIT, GALLERY_SIDE, RIGHT_PER_CLASS = 3000, 64, 3
 
 
 @dataclass(frozen=True)
 class Examination:
-    """All a worker needs to examine finished runs on the test set."""
+    """All a worker needs to examine finished runs on the test set.
+
+    Attributes:
+        paths: runs that are to answer.
+        timed: one run of each network of the study, to be timed together.
+        speed: the file for their speeds.
+    """
 
     paths: list[Path]
+    timed: list[Path]
+    speed: Path
     data: DataRecord
+    training: Arrays
     test: Arrays
     threads: int
     heartbeat: Path
@@ -44,37 +50,36 @@ class Examination:
 
 
 def examine(job: Examination) -> None:
-    """Answers on the test images and latencies, added to each run's folder."""
+    """Answers on the test images, added to each run's folder, and the speed of each network."""
     pin_threads(job.threads)
     heartbeat = Heartbeat(job.heartbeat, job.launcher)
     test = job.test.batches(job.data.preprocessing)
-    networks = [load_model(path).network for path in job.paths]
-    steps = len(networks) + sum(LATENCY_BATCHES.values())
-    accuracies: list[float] = []
-    for i, (path, network) in enumerate(zip(job.paths, networks, strict=True)):
-        answers_NK = probabilities(network, test)
-        write_predictions(path, "test", answers_NK, test.labels_N)
-        accuracies.append(float((answers_NK.argmax(axis=1) == test.labels_N).mean()))
-        heartbeat.step(i + 1, steps)
-    latencies = [_latencies(networks, test, size, heartbeat, len(networks), steps) for size in LATENCY_BATCHES]
+    steps = len(job.paths) + sum(ROUNDS.values())
     for i, path in enumerate(job.paths):
-        record = RunRecord.load(path / "run.json")
-        times = record.times
-        if times is not None:
-            times = times.model_copy(update={"latency": [batch[i] for batch in latencies]})
-        record.model_copy(update={"test_accuracy": accuracies[i], "times": times}).save(path / "run.json")
-
-
-def _latencies(
-    networks: list[Network], test: Batches, size: int, heartbeat: Heartbeat, done: int, steps: int
-) -> list[Latency]:
-    x_BCHW, _ = next(test.in_order(min(size, len(test))))
-    while len(x_BCHW) < size:  # few test images: repeat them
-        x_BCHW = torch.cat([x_BCHW, x_BCHW])[:size]
-    x_BCHW = x_BCHW.contiguous(memory_format=torch.channels_last)
-    return measure(
-        networks, x_BCHW, rounds=LATENCY_BATCHES[size], on_round=lambda n: heartbeat.step(done + n, steps)
+        answers_NK = probabilities(load_model(path).network, test)
+        write_predictions(path, "test", answers_NK, test.labels_N)
+        heartbeat.step(i + 1, steps)
+    records = {path: RunRecord.load(path / "run.json") for path in job.timed}
+    speed = time_networks(
+        {record.model.label: (load_model(path).network, record.recipe) for path, record in records.items()},
+        job.training.batches(job.data.preprocessing),
+        test,
+        job.threads,
+        lambda done: heartbeat.step(len(job.paths) + done, steps),
     )
+    speed.save(job.speed)
+    for path in job.paths:
+        _note(path, speed)
+
+
+def _note(path: Path, speed: Speed) -> None:
+    """Add the test accuracy, which says that a run has been examined, and the latency of its network."""
+    record, answers = RunRecord.load(path / "run.json"), read_predictions(path / "predictions.npz", "test")
+    assert answers is not None
+    latency = [turns.latency() for work in ("1", "1000") if (turns := speed.turns(work, record.model.label))]
+    times = record.times.model_copy(update={"latency": latency}) if record.times else None
+    accuracy = float(answers.correct_N.mean())
+    record.model_copy(update={"test_accuracy": accuracy, "times": times}).save(path / "run.json")
 
 
 def choose_pictures(runs: list[Run], labels_N: np.ndarray) -> np.ndarray:
