@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from linewise.api import Study, compare
+    from linewise.api import Study, compare, tune
     from linewise.foundations.errors import ConfigError, DataError, LinewiseError
     from linewise.models import cost, create_model, list_models
     from linewise.models.saved import load_model
@@ -26,6 +26,7 @@ _WHERE = {
     "create_model": "linewise.models",
     "list_models": "linewise.models",
     "load_model": "linewise.models.saved",
+    "tune": "linewise.api",
 }
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "create_model",
     "list_models",
     "load_model",
+    "tune",
 ]
 
 

@@ -11,7 +11,9 @@ from linewise.foundations.folder import StudyFolder
 if TYPE_CHECKING:
     import numpy as np
 
-    from linewise.study.comparison import Events
+    from linewise.foundations.tuning import TuningRecord
+    from linewise.images import ImageSet
+    from linewise.study.events import Events
 
 STUDIES = Path("studies")
 
@@ -36,6 +38,11 @@ class Study:
         return self._summary().answer
 
     @property
+    def tuning(self) -> TuningRecord | None:
+        """Trials and choices of the tuning; None where nothing was tuned."""
+        return self.folder.tuning()
+
+    @property
     def table(self) -> list[dict[str, Any]]:
         """One row per network: cost, accuracies with intervals and n, times."""
         return self._summary().rows()
@@ -57,7 +64,7 @@ class Study:
     def report_is_current(self) -> bool:
         """Whether the page is newer than every record."""
         page = self.folder.report_path / "index.html"
-        records = [self.folder.spec_path, *self.path.glob("runs/*/run.json")]
+        records = [self.folder.spec_path, *self.path.glob("runs/*/run.json"), *self.path.glob("tuning/*.json")]
         return page.exists() and page.stat().st_mtime > max(path.stat().st_mtime for path in records)
 
     def report(self) -> Path:
@@ -87,6 +94,7 @@ def compare(
     image_options: dict[str, Any] | None = None,
     split_options: dict[str, Any] | None = None,
     report: bool = True,
+    storage: str | None = None,
     command: str = "linewise.compare(…)",
     events: Events | None = None,
     **dials: Any,
@@ -104,10 +112,11 @@ def compare(
         image_options: further options of `linewise.images.ImageOptions`.
         split_options: options of `linewise.images.SplitOptions`, such as `{"images": 40_000}`.
         report: make the report at the end.
+        storage: a database that keeps the trials of the tuning, `postgresql://…`, for several machines.
         command: what is noted in the study as its origin.
         events: what to call as the study goes on.
-        **dials: `models=[…]`, `seeds=5`, `epochs=5`, `match="params"`, `budget=80_000` and the other fields of
-            `linewise.study.config.CompareConfig`.
+        **dials: `models=[…]`, `seeds=5`, `epochs=5`, `match="params"`, `budget=80_000`, `tune=20` and the other
+            fields of `linewise.study.config.CompareConfig`.
 
     Raises:
         ConfigError: a wrong dial. DataError: images that cannot be used.
@@ -116,15 +125,89 @@ def compare(
         >>> study = linewise.compare("digits", models=["lstm", "cnn"], seeds=5)    # doctest: +SKIP
         >>> study.answer                                                           # doctest: +SKIP
     """
-    from linewise.images import ImageOptions, SplitOptions, load
     from linewise.study.comparison import run_study
     from linewise.study.config import make_config
     from linewise.study.executors import make_executor
 
     config = make_config(**dials)
-    source = images if isinstance(images, str | Path | tuple) else _with_labels(images, labels)
+    if report:
+        require("report")
+    if config.tune:
+        require("tune")
+    image_set = _load(images, labels, size, fit, data_dir, image_options, split_options, events)
+    path = Path(out) if out else fresh_folder(image_set.name)
+    executor = make_executor(jobs, config.threads)
+    run_study(image_set, config, path, executor, command=command, events=events, storage=storage)
+    study = Study(path)
+    if report and not study.report_is_current:
+        study.report()
+    return study
+
+
+def tune(
+    images: str | Path | np.ndarray | tuple[np.ndarray, np.ndarray] = "digits",
+    labels: np.ndarray | None = None,
+    *,
+    trials: int = 20,
+    out: str | Path | None = None,
+    jobs: int | None = None,
+    size: tuple[int, int] | None = None,
+    fit: Literal["letterbox", "crop", "stretch"] = "letterbox",
+    data_dir: str | Path | None = None,
+    image_options: dict[str, Any] | None = None,
+    split_options: dict[str, Any] | None = None,
+    storage: str | None = None,
+    command: str = "linewise.tune(…)",
+    events: Events | None = None,
+    **dials: Any,
+) -> Study:
+    """Choose the settings of each network by trials on training and validation images; the test set stays sealed.
+
+    `compare` with the same arguments, `tune=trials` and the same `out` goes on with it.
+
+    Args:
+        trials: per network; the first has the study's recipe.
+        **dials: as of `compare`, such as `tune_epochs=2` and `tune_images=10_000`.
+
+    Other arguments are those of `compare`.
+
+    Returns:
+        The study; `study.tuning` holds trials and choices.
+
+    Raises:
+        ConfigError: a wrong dial. DataError: images that cannot be used.
+
+    Example:
+        >>> study = linewise.tune("digits", models=["lstm", "cnn"], trials=20)     # doctest: +SKIP
+        >>> study.tuning.network("lstm").settings                                  # doctest: +SKIP
+    """
+    from linewise.study.comparison import run_tuning
+    from linewise.study.config import make_config
+    from linewise.study.executors import make_executor
+
+    config = make_config(**dials, tune=trials)
+    require("tune")
+    image_set = _load(images, labels, size, fit, data_dir, image_options, split_options, events)
+    path = Path(out) if out else fresh_folder(image_set.name)
+    executor = make_executor(jobs, config.threads)
+    run_tuning(image_set, config, path, executor, command=command, events=events, storage=storage)
+    return Study(path)
+
+
+def _load(
+    images: str | Path | np.ndarray | tuple[np.ndarray, np.ndarray],
+    labels: np.ndarray | None,
+    size: tuple[int, int] | None,
+    fit: str,
+    data_dir: str | Path | None,
+    image_options: dict[str, Any] | None,
+    split_options: dict[str, Any] | None,
+    events: Events | None,
+) -> ImageSet:
+    from linewise.images import ImageOptions, SplitOptions, load
+
     image_set = load(
-        source,
+        images if isinstance(images, str | Path | tuple) else _with_labels(images, labels),
         images=ImageOptions(**{"size": size, "fit": fit, **(image_options or {})}),
         splits=SplitOptions(**(split_options or {})),
         data_dir=Path(data_dir) if data_dir else None,
@@ -133,14 +216,7 @@ def compare(
     for warning in image_set.warnings:
         if events:
             events.warned(warning)
-    path = Path(out) if out else fresh_folder(image_set.name)
-    if report:
-        require_report()
-    run_study(image_set, config, path, make_executor(jobs, config.threads), command=command, events=events)
-    study = Study(path)
-    if report and not study.report_is_current:
-        study.report()
-    return study
+    return image_set
 
 
 def _with_labels(images: np.ndarray, labels: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
@@ -149,17 +225,25 @@ def _with_labels(images: np.ndarray, labels: np.ndarray | None) -> tuple[np.ndar
     return images, labels
 
 
-def require_report() -> None:
-    """Find out before hours of training that the report could not be drawn.
+NEEDS = {
+    "report": (("altair", "jinja2", "vl_convert"), "the report"),
+    "tune": (("optuna",), "tuning"),
+}
+"""Extra → its packages, and what needs them."""
+
+
+def require(extra: str) -> None:
+    """Find out before hours of training that something could not be done.
 
     Raises:
-        ConfigError: the extra `report` is not installed.
+        ConfigError: the extra is not installed.
     """
     from importlib.util import find_spec
 
-    for package in ("altair", "jinja2", "vl_convert"):
+    packages, purpose = NEEDS[extra]
+    for package in packages:
         if find_spec(package) is None:
-            raise missing_extra(package, "report", "the report")
+            raise missing_extra(package, extra, purpose)
 
 
 def fresh_folder(name: str) -> Path:

@@ -110,7 +110,7 @@ def test_wrong_configuration_files(linewise: Callable, toml: str, message: str) 
     assert said.err.startswith(f"error: {message}")
     assert "Traceback" not in said.err
     if "epoch " in toml:
-        assert said.err.endswith("did you mean 'epochs' or 'report'?\n")
+        assert said.err.endswith("did you mean 'epochs' or 'tune_epochs' or 'report'?\n")
 
 
 def test_a_missing_configuration_file(linewise: Callable) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from linewise.cli import compare, data, evaluate, models, predict, readings, report, train
+from linewise.cli import compare, data, evaluate, models, predict, readings, report, train, tune
 
 app = typer.Typer(
     name="linewise",
@@ -37,6 +37,7 @@ def _main(
 
 
 app.command("compare")(compare.compare)
+app.command("tune")(tune.tune)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)

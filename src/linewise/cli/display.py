@@ -10,8 +10,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from linewise.cli.trials import Trials
+from linewise.cli.words import count, duration
 from linewise.foundations.records import StudySpec
-from linewise.study.comparison import Events
+from linewise.study.events import Events
 from linewise.study.heartbeat import Beat
 
 SHOWN_WAITING = 3
@@ -25,7 +27,11 @@ class Display:
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True, highlight=False)
-        self.events = Events(self._planned, self._progress, self._ended, self._opened, self._warned)
+        self.trials = Trials(self.console, self._say)
+        self.events = Events(
+            self._planned, self._progress, self._ended, self._opened, self._warned,
+            self.trials.planned, self.trials.trying, self.trials.tried, self.trials.chosen,
+        )  # fmt: skip
         self.keys: list[str] = []
         self.beats: dict[str, Beat] = {}
         self.over: dict[str, str] = {}
@@ -37,18 +43,20 @@ class Display:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.trials.stop()
         if self.live:
             self.live.stop()
             self.live = None
 
     def _planned(self, spec: StudySpec, missing: list[str]) -> None:
         self.keys = missing
+        self.began = time.monotonic()
         networks, seeds = len(spec.models), len(spec.seeds)
         total = networks * seeds
         have = total - len(missing)
         self._say(
-            f"{_count(total, 'run')}: {_count(networks, 'network')} × {_count(seeds, 'seed')}, "
-            f"{_count(spec.recipe.epochs, 'epoch')} each" + (f"; {have} are there already" if have else "")
+            f"{count(total, 'run')}: {count(networks, 'network')} × {count(seeds, 'seed')}, "
+            f"{count(spec.recipe.epochs, 'epoch')} each" + (f"; {have} are there already" if have else "")
         )
         for model in spec.models:
             if model.note and model.miss is not None:
@@ -82,7 +90,7 @@ class Display:
             self.live = None
 
     def _opened(self, runs: int) -> None:
-        self._say(f"opening the test set for {_count(runs, 'run')}, timing them in alternation …")
+        self._say(f"opening the test set for {count(runs, 'run')}, timing them in alternation …")
 
     def _warned(self, text: str) -> None:
         self._say(f"warning: {text}")
@@ -119,18 +127,9 @@ class Display:
     def _headline(self) -> str:
         done = sum(1.0 if k in self.over else self._share(k) for k in self.keys) / max(1, len(self.keys))
         passed = time.monotonic() - self.began
-        left = f", about {_duration(passed * (1 - done) / done)} left" if done > 0.02 else ""
-        return f"{len(self.over)} of {len(self.keys)} runs done, {_duration(passed)} so far{left}"
+        left = f", about {duration(passed * (1 - done) / done)} left" if done > 0.02 else ""
+        return f"{len(self.over)} of {len(self.keys)} runs done, {duration(passed)} so far{left}"
 
     def _share(self, key: str) -> float:
         beat = self.beats.get(key, Beat())
         return beat.step / beat.steps if beat.steps else 0.0
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _duration(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes}:{seconds:02d}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import typer
 from linewise.foundations.errors import ConfigError
 
 IMAGES_PANEL, TRAINING_PANEL, RUNNING_PANEL = "Images", "Training", "Running"
+TUNING_PANEL = "Tuning"
 
 Data = Annotated[
     str,
@@ -63,7 +65,22 @@ Augment = Annotated[
     typer.Option(help="Such as shift=2,rotate=10,scale=0.1,flip=0.5,erase=0.3.", rich_help_panel=TRAINING_PANEL),
 ]
 Threads = Annotated[int, typer.Option(help="Processor threads per run.", rich_help_panel=RUNNING_PANEL)]
-
+TuneEpochs = Annotated[
+    int | None,
+    typer.Option(help="Epochs of each trial. Default: those of the final runs.", rich_help_panel=TUNING_PANEL),
+]
+TuneImages = Annotated[
+    int | None, typer.Option(help="Training images in each trial. Default: all.", rich_help_panel=TUNING_PANEL)
+]
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        help="A database for the trials, shared by several machines: postgresql://USER:PASSWORD@HOST/DATABASE.",
+        envvar="LINEWISE_STORAGE",
+        show_envvar=True,
+        rich_help_panel=TUNING_PANEL,
+    ),
+]
 
 BudgetMatch = Annotated[
     str | None, typer.Option(help="What --budget counts: params or macs. Default: params.", show_default=False)
@@ -147,5 +164,15 @@ def split_options(
 
 
 def typed_command() -> str:
-    """What the user typed, to be noted in the study."""
-    return shlex.join(["linewise", *sys.argv[1:]])
+    """What the user typed, to be noted in the study; passwords in addresses are not."""
+    return shlex.join(["linewise", *map(hide_password, sys.argv[1:])])
+
+
+def hide_password(text: str) -> str:
+    """An address without its password; any other text as it is.
+
+    >>> hide_password("postgresql://me:secret@db.example/trials")
+    'postgresql://me:***@db.example/trials'
+    """
+    text = re.sub(r"(://[^/@:]*):.*@", r"\1:***@", text)
+    return re.sub(r"([?&]password=)[^&]*", r"\1***", text)

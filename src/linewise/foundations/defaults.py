@@ -2,6 +2,7 @@
 
 MODELS = ("rnn", "lstm", "gru", "bilstm", "cnn", "mlp", "linear", "majority")
 SEEDS = 3
+TRIALS = 20
 EPOCHS = 5
 LR = 5e-3
 WEIGHT_DECAY = 0.01

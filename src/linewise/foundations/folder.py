@@ -3,6 +3,7 @@
 STUDY/study.json                     the specification
 STUDY/openings.jsonl                 each opening of the sealed test set
 STUDY/speed.json                     how fast each network learns and answers
+STUDY/tuning/                        tuning.json · journal.log: trials before the final runs, if any
 STUDY/gallery.npz                    test images that some run got wrong, and a few that none did
 STUDY/runs/<label>-<seed>/           run.json · epochs.csv · predictions.npz · model.safetensors · model.json
 STUDY/report/                        index.html · figures/ · results.csv · results.json
@@ -22,6 +23,7 @@ from linewise.foundations.arrays import Gallery, Predictions, read_gallery, read
 from linewise.foundations.errors import DataError
 from linewise.foundations.records import Epoch, Opening, RunRecord, StudySpec, describe
 from linewise.foundations.speed import Speed
+from linewise.foundations.tuning import TuningRecord
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,14 @@ class StudyFolder:
         return self.path / "speed.json"
 
     @property
+    def tuning_path(self) -> Path:
+        return self.path / "tuning" / "tuning.json"
+
+    @property
+    def journal_path(self) -> Path:
+        return self.path / "tuning" / "journal.log"
+
+    @property
     def report_path(self) -> Path:
         return self.path / "report"
 
@@ -135,6 +145,10 @@ class StudyFolder:
     def speed(self) -> Speed | None:
         """Times measured in alternation; None before the end, and in studies of old."""
         return Speed.load(self.speed_path) if self.speed_path.exists() else None
+
+    def tuning(self) -> TuningRecord | None:
+        """What was tried before the final runs; None where nothing was."""
+        return TuningRecord.load(self.tuning_path) if self.tuning_path.is_file() else None
 
     def gallery(self) -> Gallery | None:
         return read_gallery(self.gallery_path) if self.gallery_path.exists() else None

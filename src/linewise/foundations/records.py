@@ -146,8 +146,28 @@ class DataRecord(Record):
     check: dict[str, Any] = {}
 
 
+FIRST_TUNING_SEED = 1_000_000
+"""Trials take their seeds from here on; final runs have 0, 1, 2, … below it."""
+
+
+class TuningPlan(Record):
+    """How much is spent on the settings of each network before the final runs; the same for all.
+
+    Attributes:
+        trials: per network, failed and diverged ones included.
+        epochs: of each trial.
+        images: training images used in each trial, chosen once for all; None uses all.
+        seed_base: trial i is trained with seed `seed_base + i`, which no final run has.
+    """
+
+    trials: int = Field(ge=1, le=100_000)
+    epochs: int = Field(ge=1, le=100_000)
+    images: int | None = Field(None, ge=1)
+    seed_base: int = Field(default=FIRST_TUNING_SEED, ge=FIRST_TUNING_SEED)
+
+
 class StudySpec(Record):
-    """What a study does; `STUDY/study.json`."""
+    """What a study does; `STUDY/study.json`. Without a tuning plan, every network has the study's recipe."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
     linewise_version: str
@@ -160,6 +180,7 @@ class StudySpec(Record):
     match: Match
     budget: int | None
     threads: int = Field(ge=1)
+    tuning: TuningPlan | None = None
 
 
 class Environment(Record):

@@ -1,39 +1,29 @@
-"""A study from beginning to end: check, plan, train what is missing, open the test set once."""
+"""A study from beginning to end: check, plan, tune, train what is missing, open the test set once."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-
-import numpy as np
 
 from linewise.foundations.errors import ConfigError
 from linewise.foundations.folder import Run, StudyFolder
 from linewise.foundations.records import Opening, StudySpec
+from linewise.foundations.tuning import TuningRecord
 from linewise.images import ImageSet, Part
 from linewise.study import heartbeat
 from linewise.study.config import CompareConfig, make_spec
+from linewise.study.events import Events
 from linewise.study.examination import Examination, choose_pictures, examine, thumbnails
 from linewise.study.executors import Executor
-from linewise.study.job import Arrays, Job, run_job
+from linewise.study.job import Job, run_job, share
 from linewise.study.lock import hold
 from linewise.study.resume import reconcile
 from linewise.study.storage import log_opening, sweep, write_failed, write_gallery
-
-
-@dataclass
-class Events:
-    """What a launcher may want to hear. Each is called in the launching process."""
-
-    planned: Callable[[StudySpec, list[str]], None] = lambda spec, missing: None
-    progress: Callable[[dict[str, heartbeat.Beat]], None] = lambda beats: None
-    ended: Callable[[str, str], None] = lambda key, failure: None
-    opened: Callable[[int], None] = lambda runs: None
-    warned: Callable[[str], None] = lambda text: None
+from linewise.study.tuning import tune
+from linewise.study.tuning.tune import tuned
 
 
 def run_study(
@@ -44,41 +34,89 @@ def run_study(
     *,
     command: str = "",
     events: Events | None = None,
+    storage: str | None = None,
 ) -> StudyFolder:
-    """Do what is missing of a study; finished runs are kept.
+    """Do what is missing of a study; finished trials and runs are kept.
 
     Args:
         images: loaded and checked.
         path: the study's folder; new, or one that an earlier call of the same study left.
         executor: where runs are computed.
         command: what was typed, for the record.
+        storage: a database that keeps the trials of the tuning, where several machines share them.
 
     Raises:
         ConfigError: the folder holds something else or another study, is in use, or cannot be written.
     """
     events = events or Events()
     spec = reconcile(path, make_spec(config, images.record, command))
+    _check_storage(spec, storage)
+    with _begun(path, spec) as (folder, workplace):
+        tuning = None
+        if spec.tuning:
+            tuning = tune(folder, spec, images, executor, workplace, events, storage=storage)
+        _train(folder, spec, images, executor, workplace, events, tuning)
+        _test(folder, spec, images, executor, workplace, events, command)
+    return folder
+
+
+def run_tuning(
+    images: ImageSet,
+    config: CompareConfig,
+    path: Path,
+    executor: Executor,
+    *,
+    command: str = "",
+    events: Events | None = None,
+    storage: str | None = None,
+) -> TuningRecord:
+    """The tuning of a study alone: no final run, and the test set stays sealed. `run_study` with the same
+    configuration and folder goes on with it. Arguments and errors are those of `run_study`."""
+    events = events or Events()
+    wanted = make_spec(config, images.record, command)
+    if wanted.tuning is None:
+        raise ConfigError("no number of trials", where="--trials", expected="a number, such as 20")
+    spec = reconcile(path, wanted.model_copy(update={"seeds": []}))
+    _check_storage(spec, storage)
+    with _begun(path, spec) as (folder, workplace):
+        return tune(folder, spec, images, executor, workplace, events, storage=storage)
+
+
+def _check_storage(spec: StudySpec, storage: str | None) -> None:
+    if storage and not spec.tuning:
+        raise ConfigError(
+            "nothing is tuned, so no trials to keep", where="--storage", mend="give --tune, such as 20"
+        )
+
+
+@contextmanager
+def _begun(path: Path, spec: StudySpec) -> Iterator[tuple[StudyFolder, Path]]:
+    """The study's folder, held, its specification written; and a folder to work in."""
     with hold(path):
         folder = StudyFolder(path)
         if not folder.spec_path.exists() or folder.spec() != spec:
             spec.save(folder.spec_path)
         sweep(folder)
         with _workplace(path) as workplace:
-            _train(folder, spec, images, executor, workplace, events)
-            _test(folder, spec, images, executor, workplace, events, command)
-    return folder
+            yield folder, workplace
 
 
 def _train(
-    folder: StudyFolder, spec: StudySpec, images: ImageSet, executor: Executor, workplace: Path, events: Events
+    folder: StudyFolder,
+    spec: StudySpec,
+    images: ImageSet,
+    executor: Executor,
+    workplace: Path,
+    events: Events,
+    tuning: TuningRecord | None,
 ) -> None:
     done = {run.path.name for run in folder.runs() if run.record.status != "failed"}
     training, validation = share(images.train, workplace, "train"), share(images.validation, workplace, "val")
     jobs = [
         Job(
-            model,
+            network,
             seed,
-            spec.recipe,
+            recipe,
             spec.data,
             training,
             validation,
@@ -88,6 +126,7 @@ def _train(
         )
         for seed in spec.seeds
         for model in spec.models
+        for network, recipe in [tuned(model, spec, tuning)]
         if (path := folder.run_path(model.label, seed)).name not in done
     ]
     events.planned(spec, [job.key for job in jobs])
@@ -154,14 +193,6 @@ def _one_of_each(folder: StudyFolder) -> list[Path]:
 def _hang_pictures(folder: StudyFolder, runs: list[Run], test: Part) -> None:
     indices_G = choose_pictures(runs, test.labels_N)
     write_gallery(folder, indices_G, thumbnails(test.images_NHWC, indices_G))
-
-
-def share(part: Part, workplace: Path, name: str) -> Arrays:
-    """Images where worker processes can map them."""
-    arrays = Arrays(workplace / f"{name}-images.npy", workplace / f"{name}-labels.npy")
-    np.save(arrays.images, part.images_NHWC)
-    np.save(arrays.labels, part.labels_N)
-    return arrays
 
 
 @contextmanager

@@ -10,7 +10,16 @@ from pydantic import Field, ValidationError
 
 from linewise.foundations.defaults import MODELS, SEEDS
 from linewise.foundations.errors import ConfigError
-from linewise.foundations.records import DataRecord, Match, ModelSpec, Recipe, StudySpec, TrainingDials, describe
+from linewise.foundations.records import (
+    DataRecord,
+    Match,
+    ModelSpec,
+    Recipe,
+    StudySpec,
+    TrainingDials,
+    TuningPlan,
+    describe,
+)
 from linewise.foundations.version import version
 from linewise.images.augment import check_strengths
 from linewise.models import parse_model, specify
@@ -37,6 +46,10 @@ class CompareConfig(TrainingDials):
         batch_size: images per step; None chooses the power of two from 16 to 128 that leaves at least 300
             steps per epoch.
         threads: processor threads per run.
+        tune: trials per network before the final runs, which then have each network's best settings; None trains
+            all networks with the same recipe.
+        tune_epochs: of each trial; None takes those of the final runs.
+        tune_images: training images used in each trial; None takes all.
     """
 
     models: list[str] = Field(list(MODELS), min_length=1)
@@ -45,6 +58,9 @@ class CompareConfig(TrainingDials):
     seeds: int = Field(SEEDS, ge=1, le=10_000)
     batch_size: int | None = Field(None, ge=1)
     threads: int = Field(1, ge=1, le=1024)
+    tune: int | None = Field(None, ge=1, le=100_000)
+    tune_epochs: int | None = Field(None, ge=1, le=100_000)
+    tune_images: int | None = Field(None, ge=1)
 
 
 def make_config(**dials: Any) -> CompareConfig:
@@ -111,6 +127,29 @@ def make_spec(config: CompareConfig, data: DataRecord, command: str) -> StudySpe
         match=config.match,
         budget=budget,
         threads=config.threads,
+        tuning=_make_plan(config, data, recipe),
+    )
+
+
+def _make_plan(config: CompareConfig, data: DataRecord, recipe: Recipe) -> TuningPlan | None:
+    """The tuning plan; its images in reach, and no dial without effect."""
+    if config.tune is None:
+        for option, value in (("--tune-epochs", config.tune_epochs), ("--tune-images", config.tune_images)):
+            if value is not None:
+                raise ConfigError(f"{value:,}, and nothing is tuned", where=option, mend="give --tune, such as 20")
+        return None
+    images, num_train = config.tune_images, sum(data.counts["train"].values())
+    least = max(recipe.batch_size, len(data.class_names))
+    if images is not None and not least <= images <= num_train:
+        raise ConfigError(
+            f"{images:,} images for each trial",
+            where="--tune-images",
+            expected=f"from {least:,}, one batch, to {num_train:,}, all training images",
+        )
+    return TuningPlan(
+        trials=config.tune,
+        epochs=config.tune_epochs or recipe.epochs,
+        images=None if images == num_train else images,
     )
 
 

@@ -24,7 +24,13 @@ OnEnd = Callable[[J, str], None]
 
 
 class Executor(ABC):
-    """Runs jobs and reports each end."""
+    """Runs jobs and reports each end.
+
+    Attributes:
+        width: how many jobs run side by side.
+    """
+
+    width: int = 1
 
     @abstractmethod
     def run(
@@ -72,6 +78,7 @@ class WorkerProcesses(Executor):
 
     def __init__(self, workers: int, threads: int) -> None:
         self.workers, self.threads = workers, threads
+        self.width = workers
 
     def run(
         self,

@@ -18,6 +18,7 @@ from linewise.foundations.records import DataRecord, Epoch, ModelSpec, Recipe, R
 from linewise.foundations.seeds import stream
 from linewise.foundations.version import version
 from linewise.images.batches import Batches
+from linewise.images.sets import Part
 from linewise.models import Network, create_model
 from linewise.models.saved import save_model
 from linewise.study.heartbeat import Heartbeat
@@ -40,7 +41,15 @@ class Arrays:
         return Batches(images_NHWC, np.load(self.labels), preprocessing["mean"], preprocessing["std"])
 
 
-@dataclass(frozen=True)
+def share(part: Part, workplace: Path, name: str) -> Arrays:
+    """Images where worker processes can map them."""
+    arrays = Arrays(workplace / f"{name}-images.npy", workplace / f"{name}-labels.npy")
+    np.save(arrays.images, part.images_NHWC)
+    np.save(arrays.labels, part.labels_N)
+    return arrays
+
+
+@dataclass(frozen=True, eq=False)
 class Job:
     """All a worker needs to train one network."""
 

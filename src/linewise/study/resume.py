@@ -36,6 +36,8 @@ def reconcile(path: Path, wanted: StudySpec) -> StudySpec:
     before, after = _dials(there), _dials(wanted)
     changed = [f"{dial} {before[dial]} → {after[dial]}" for dial in after if before[dial] != after[dial]]
     known = {model.label: model for model in there.models}
+    if there.tuning != wanted.tuning:
+        changed.append(f"tuning: {_plan(there)} → {_plan(wanted)}")
     changed += [f"sizes of {m.label}" for m in wanted.models if known.get(m.label, m) != m]
     if changed:
         raise ConfigError(
@@ -52,3 +54,11 @@ def reconcile(path: Path, wanted: StudySpec) -> StudySpec:
 def _dials(spec: StudySpec) -> dict[str, Any]:
     """What may not change between one call and the next."""
     return {**spec.recipe.model_dump(), **spec.model_dump(include={"match", "budget", "threads"})}
+
+
+def _plan(spec: StudySpec) -> str:
+    plan = spec.tuning
+    if plan is None:
+        return "none"
+    images = "all" if plan.images is None else f"{plan.images:,}"
+    return f"{plan.trials} trials of {plan.epochs} epochs on {images} images"

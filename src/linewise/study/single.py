@@ -10,10 +10,10 @@ from linewise.foundations.folder import Run
 from linewise.foundations.records import RunRecord
 from linewise.images import ImageSet
 from linewise.study import heartbeat
-from linewise.study.comparison import Events, share
 from linewise.study.config import CompareConfig, make_spec
+from linewise.study.events import Events
 from linewise.study.executors import WorkerProcesses
-from linewise.study.job import Job, run_job
+from linewise.study.job import Job, run_job, share
 
 
 def train_one(

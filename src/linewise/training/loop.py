@@ -88,6 +88,9 @@ def train(
         train_s = time.perf_counter() - started
         outcome.train_s += train_s
         right_N, val_loss = correctness_and_loss(network, validation)
+        if not math.isfinite(val_loss):
+            outcome.diverged = f"validation loss {val_loss} after epoch {epoch} of {recipe.epochs}"
+            return outcome
         outcome.right.append(right_N)
         outcome.epochs.append(
             Epoch(

@@ -1,0 +1,31 @@
+"""Small words that several verbs print."""
+
+from __future__ import annotations
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> count(1, "run"), count(2, "run")
+    ('1 run', '2 runs')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Minutes and seconds, or hours and minutes.
+
+    >>> duration(75), duration(3700)
+    ('1:15', '1 h 1 min')
+    """
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes}:{seconds:02d}"
+
+
+def settings_text(settings: dict[str, float]) -> str:
+    """Settings in one line.
+
+    >>> settings_text({"lr": 0.005, "weight_decay": 0.01})
+    'lr 0.005, weight decay 0.01'
+    """
+    return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in settings.items())

@@ -1,0 +1,161 @@
+"""Where trials are kept: a journal in the study's folder, or a database that several machines share."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from linewise.foundations.atomic import replace_file
+from linewise.foundations.errors import ConfigError, DataError, missing_extra
+from linewise.study.tuning import library
+
+SCHEMES = ("postgresql", "postgres", "sqlite")
+EXAMPLE = "postgresql://USER:PASSWORD@HOST/DATABASE"
+CONNECT_S, ATTEMPTS = 10, 5
+
+
+@dataclass(frozen=True)
+class Storage:
+    """An open storage.
+
+    Attributes:
+        optuna: Optuna's storage object.
+        name: what may be written down: `journal.log`, or the database without user and password.
+        launcher: who claims trials here; the same for one study folder on one machine, so that a launcher knows
+            the trials that it left when it was killed.
+        shared: whether other launchers may be at work on the same trials.
+    """
+
+    optuna: Any
+    name: str
+    launcher: str
+    shared: bool
+
+
+def open_storage(journal: Path, url: str | None, warn: Callable[[str], None]) -> Storage:
+    """The journal, mended where it was torn, or the database at `url`.
+
+    Args:
+        journal: the study's journal file; nobody else may be writing it.
+        warn: told about what was mended.
+
+    Raises:
+        ConfigError: a URL that is none, a server that cannot be reached, or a missing package.
+        DataError: a journal that is damaged before its end.
+    """
+    optuna = library.optuna()
+    where = f"{platform.node()}:{journal.parent.parent.resolve()}"
+    launcher = sha256(where.encode()).hexdigest()[:16]
+    if url:
+        return Storage(_open_database(url), public_name(url), launcher, shared=True)
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    backend = optuna.storages.journal
+    lock = backend.JournalFileOpenLock(str(journal))
+    Path(f"{journal}{'.lock'}").unlink(missing_ok=True)  # of a killed launcher; the study's own lock is held
+    if mend_journal(journal):
+        warn(f"{journal.name}: its last record was torn when a process was killed; it is dropped")
+    storage = optuna.storages.JournalStorage(backend.JournalFileBackend(str(journal), lock_obj=lock))
+    return Storage(storage, journal.name, launcher, shared=False)
+
+
+def mend_journal(path: Path) -> bool:
+    """Drop a last record that is not whole; whether there was one.
+
+    Raises:
+        DataError: a record that is damaged and not the last.
+    """
+    if not path.exists():
+        return False
+    whole = path.read_bytes()
+    kept, lines = 0, whole.splitlines(keepends=True)
+    for number, line in enumerate(lines, start=1):
+        if not (line.endswith(b"\n") and _is_record(line)):
+            if number < len(lines):
+                raise DataError(
+                    f"line {number} of {len(lines)} is damaged",
+                    where=str(path),
+                    expected="one JSON object per line",
+                    mend="restore the file, or remove it: the trials are then run again",
+                )
+            with replace_file(path) as file:
+                file.write(whole[:kept])
+            return True
+        kept += len(line)
+    return False
+
+
+def _is_record(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
+
+
+def public_name(url: str) -> str:
+    """The database without user, password and options.
+
+    >>> public_name("postgresql://me:secret@db.example:5432/trials?sslmode=require")
+    'postgresql://db.example:5432/trials'
+    """
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _open_database(url: str) -> Any:
+    optuna = library.optuna()
+    from sqlalchemy import exc
+    from sqlalchemy.engine import make_url
+
+    try:
+        address = make_url(url)
+    except (exc.ArgumentError, ValueError):
+        raise ConfigError("not a database's address", where="--storage", expected=EXAMPLE) from None
+    scheme = address.drivername.partition("+")[0]
+    if scheme not in SCHEMES:
+        raise ConfigError(
+            f"an address that begins with {address.drivername}://",
+            where="--storage",
+            expected=f"{EXAMPLE}, or sqlite:///FILE",
+        )
+    options: dict[str, Any] = {"pool_pre_ping": True}
+    if scheme != "sqlite":
+        try:
+            import psycopg  # noqa: F401
+        except ImportError:
+            raise missing_extra("psycopg", "storage", "a PostgreSQL storage") from None
+        address = address.set(drivername="postgresql+psycopg")
+        options["connect_args"] = {"connect_timeout": CONNECT_S}
+    text = address.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return optuna.storages.RDBStorage(text, engine_kwargs=options)
+        except (exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+            # Two launchers that make the tables at the same moment get in each other's way once.
+            if attempt == ATTEMPTS or isinstance(error, exc.OperationalError):
+                raise unreachable(url, error) from None
+            time.sleep(0.2 * attempt)
+    raise AssertionError("unreachable")
+
+
+def unreachable(url: str, error: BaseException) -> ConfigError:
+    """The error for a database that does not answer; the password is not in it."""
+    from sqlalchemy.engine import make_url
+
+    cause = getattr(error, "orig", None) or error.__cause__ or error
+    said = next((line.strip() for line in str(cause).splitlines() if line.strip()), type(cause).__name__)
+    password = make_url(url).password
+    said = said.replace(str(password), "***") if password else said
+    return ConfigError(
+        f"{public_name(url)} cannot be used ({said})",
+        where="--storage",
+        mend="see that the server runs and that host, user, password and database are right; "
+        "the same command then goes on",
+    )
