@@ -43,6 +43,7 @@ def compare(
     clip: o.Clip = defaults.CLIP,
     label_smoothing: o.LabelSmoothing = defaults.LABEL_SMOOTHING,
     augment: o.Augment = "",
+    read_along: o.ReadAlong = False,
     images: o.Images = None,
     validation: o.Validation = None,
     test: o.Test = None,
@@ -102,6 +103,7 @@ def _compare(d: dict[str, Any]) -> None:
             match=d["match"],
             budget=parse_amount(d["budget"], "--budget") if d["budget"] else None,
             augment=o.parse_augment(d["augment"]),
+            read_along=defaults.READ_ALONG if d["read_along"] else 0.0,
             **{k: d[k] for k in ("seeds", "epochs", "batch_size", "lr", "weight_decay", "clip")},
             **{k: d[k] for k in ("label_smoothing", "threads")},
         )

@@ -16,13 +16,14 @@ from linewise.foundations.folder import Run, StudyFolder
 from linewise.foundations.records import Opening, StudySpec
 from linewise.images import ImageSet, Part
 from linewise.study import heartbeat
+from linewise.study.along import film, unmoved_by_read_along
 from linewise.study.config import CompareConfig, make_spec
 from linewise.study.examination import Examination, choose_pictures, examine, thumbnails
 from linewise.study.executors import Executor
 from linewise.study.job import Arrays, Job, run_job
 from linewise.study.lock import hold
 from linewise.study.resume import reconcile
-from linewise.study.storage import log_opening, sweep, write_failed, write_gallery
+from linewise.study.storage import log_opening, sweep, write_failed, write_films, write_gallery
 
 
 @dataclass
@@ -58,6 +59,8 @@ def run_study(
     """
     events = events or Events()
     spec = reconcile(path, make_spec(config, images.record, command))
+    if warning := unmoved_by_read_along(spec):
+        events.warned(warning)
     with hold(path):
         folder = StudyFolder(path)
         if not folder.spec_path.exists() or folder.spec() != spec:
@@ -154,6 +157,7 @@ def _one_of_each(folder: StudyFolder) -> list[Path]:
 def _hang_pictures(folder: StudyFolder, runs: list[Run], test: Part) -> None:
     indices_G = choose_pictures(runs, test.labels_N)
     write_gallery(folder, indices_G, thumbnails(test.images_NHWC, indices_G))
+    write_films(folder, film(runs, indices_G, test.images_NHWC, folder.spec().data))
 
 
 def share(part: Part, workplace: Path, name: str) -> Arrays:
