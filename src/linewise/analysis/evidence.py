@@ -24,7 +24,7 @@ class NetworkEvidence:
 
     def __init__(self, spec: ModelSpec, runs: list[Run]) -> None:
         self.spec, self.runs = spec, runs
-        self._answers: dict[str, list[Predictions]] = {}
+        self._answers: dict[str, list[tuple[Run, Predictions]]] = {}
 
     @property
     def label(self) -> str:
@@ -41,15 +41,22 @@ class NetworkEvidence:
 
     def answers(self, split: str) -> list[Predictions]:
         """Answers of each finished run on `validation` or `test`, where it has them."""
-        if split not in self._answers:
-            found = [run.predictions(split) for run in self.finished]
-            self._answers[split] = [answers for answers in found if answers is not None]
-        return self._answers[split]
+        return [answers for _, answers in self._found(split)]
+
+    def answered(self, split: str) -> list[Run]:
+        """The runs that `answers` are of, in the same order."""
+        return [run for run, _ in self._found(split)]
 
     def correct_SN(self, split: str) -> np.ndarray | None:
         """Whether each run was right on each image, bool; None without answers."""
         answers = self.answers(split)
         return np.stack([a.correct_N for a in answers]) if answers else None
+
+    def _found(self, split: str) -> list[tuple[Run, Predictions]]:
+        if split not in self._answers:
+            found = [(run, run.predictions(split)) for run in self.finished]
+            self._answers[split] = [(run, answers) for run, answers in found if answers is not None]
+        return self._answers[split]
 
 
 @dataclass(frozen=True)
