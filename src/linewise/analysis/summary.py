@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 from linewise.analysis.answer import Answer, answer
+from linewise.analysis.difficulty import Difficulty, difficulty
 from linewise.analysis.evidence import Evidence, NetworkEvidence
 from linewise.analysis.intervals import Interval, accuracy
+from linewise.analysis.overlap import ClassPairs, Ensembles, Overlap, class_pairs, ensembles, overlap
 from linewise.foundations.folder import Run, StudyFolder
 from linewise.foundations.records import Latency
 
@@ -54,6 +57,26 @@ class Summary:
     @property
     def answer(self) -> str:
         return self.conclusion.text
+
+    @cached_property
+    def overlap(self) -> Overlap | None:
+        """Whether the families err on different images; None unless both have answers."""
+        return overlap(self.evidence)
+
+    @cached_property
+    def ensembles(self) -> Ensembles | None:
+        """What one network of each family gains over two of one; None unless both have answers."""
+        return ensembles(self.evidence)
+
+    @cached_property
+    def class_pairs(self) -> ClassPairs | None:
+        """Which classes one family confuses more often; None unless both have answers."""
+        return class_pairs(self.evidence)
+
+    @cached_property
+    def difficulty(self) -> Difficulty | None:
+        """How hard each image is; None without answers."""
+        return difficulty(self.evidence)
 
     def rows(self) -> list[dict[str, Any]]:
         """One flat row per network."""

@@ -1,4 +1,4 @@
-"""Which images are easy? Agreement of the panel, learning, forgetting, reading depth; accuracy on easy and hard."""
+"""Which images are easy? Agreement, learning, forgetting, reading depth; accuracy on easy and hard."""
 
 from linewise.analysis.difficulty.verdict import Difficulty, difficulty
 

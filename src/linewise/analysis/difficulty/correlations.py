@@ -17,8 +17,9 @@ class Correlation:
     """Spearman's rank correlation of two measures over images, with a bootstrap interval over images.
 
     Attributes:
-        first, second: measures; of one with itself it is how well the measure repeats on other seeds.
-        value: NaN is never there: a measure that is the same for all images has no correlation and is left out.
+        first, second: measures; of one with itself it is how well the measure repeats on other seeds. A measure
+            that is the same for all images has no correlation and is left out.
+        value: with its interval; `num_seeds` counts the runs behind each of the two.
     """
 
     first: str
@@ -31,8 +32,8 @@ class Correlations:
     """All pairs of measures.
 
     Attributes:
-        crossed: whether the two measures of a pair come from different seeds. With one seed they come from the same
-            runs, whose chance events they share, and the diagonal is left out.
+        crossed: whether the two measures of a pair come from different seeds. With one seed they come from
+            the same runs, whose chance events they share, and the diagonal is left out.
         pairs: each unordered pair once.
     """
 
@@ -43,13 +44,13 @@ class Correlations:
 def correlations(found: list[Witness]) -> Correlations:
     """Correlate every two measures.
 
-    With two seeds or more the first measure is taken on one half of the seeds and the second on the other, both ways,
-    and the two coefficients are averaged.
+    With two seeds or more the first measure is taken on one half of the seeds and the second on the other, both
+    ways, and the two coefficients are averaged.
     """
     halves = [[w for w in found if w.half == half] for half in (0, 1)]
     crossed = all(halves)
     sides = halves if crossed else [found, found]
-    ranked = [{name: array for name in MEASURES if _varies(array := over_families(side, name))} for side in sides]
+    ranked = [_varying(side) for side in sides]
     names = [name for name in MEASURES if name in ranked[0] and name in ranked[1]]
     chosen = [(a, b) for i, a in enumerate(names) for b in names[i if crossed else i + 1 :]]
     if not chosen:
@@ -69,8 +70,10 @@ def correlations(found: list[Witness]) -> Correlations:
     )
 
 
-def _varies(array: np.ndarray | None) -> bool:
-    return array is not None and bool(np.ptp(array) > 0)
+def _varying(found: list[Witness]) -> dict[str, np.ndarray]:
+    """Those measures that tell images apart."""
+    measures = {name: over_families(found, name) for name in MEASURES}
+    return {name: array for name, array in measures.items() if array is not None and np.ptp(array) > 0}
 
 
 def _bootstrap(ranked: list[dict[str, np.ndarray]], chosen: list[tuple[str, str]], images: int) -> np.ndarray:
@@ -104,5 +107,3 @@ def _scores(array_N: np.ndarray, weights_BN: np.ndarray) -> np.ndarray:
     length_B = np.sqrt((rank_BV**2 * count_BV).sum(axis=1, keepdims=True))
     with np.errstate(invalid="ignore"):  # a sample in which all images are alike
         return (rank_BV / length_B)[:, code_N]
-
-

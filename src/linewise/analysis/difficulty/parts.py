@@ -50,8 +50,8 @@ class _Half:
 def parts(evidence: Evidence) -> list[PartOfImages] | None:
     """Cross-fitted over seeds: each half of the seeds judges for the other.
 
-    An image that the runs at hand get wrong is hard *for them* by definition; measured by other runs, it is not. Each
-    interval is over images and seeds.
+    An image that the runs at hand get wrong is hard *for them* by definition; measured by other runs, it is not.
+    Each interval is over images and seeds.
 
     Returns:
         None where no network has runs in both halves: with one seed it cannot be judged.
@@ -98,7 +98,7 @@ def _interval(inside: list[np.ndarray], halves: list[_Half], weights: dict[str, 
     images = len(inside[0])
     estimate, spread_N, seeds = 0.0, np.zeros(images), []
     for judged, half in ((inside[0], halves[1]), (inside[1], halves[0])):
-        value_N = sum(weight * half.mean[family] for family, weight in weights.items())
+        value_N = np.sum([weight * half.mean[family] for family, weight in weights.items()], axis=0)
         mean = float(value_N[judged].mean())
         estimate += mean / 2
         spread_N += np.where(judged, value_N - mean, 0.0) * images / judged.sum() / 2
@@ -123,7 +123,9 @@ def _interval(inside: list[np.ndarray], halves: list[_Half], weights: dict[str, 
     if half_width == 0:  # nothing varies: no mistake, or nothing but mistakes
         gain = len(weights) > 1
         low, high = bonett_price(np.full(inner, estimate)) if gain else wilson(round(estimate * inner), inner)
-    return Interval(estimate, max(-1.0 if len(weights) > 1 else 0.0, low), min(1.0, high), inner, min(seeds), covers)
+    return Interval(
+        estimate, max(-1.0 if len(weights) > 1 else 0.0, low), min(1.0, high), inner, min(seeds), covers
+    )
 
 
 def _of_seeds(rates: list[tuple[int, int, float]]) -> tuple[float, int]:
@@ -137,5 +139,7 @@ def _of_seeds(rates: list[tuple[int, int, float]]) -> tuple[float, int]:
     freedom = sum(len(cell) - 1 for cell in cells.values())
     if not freedom:
         return 0.0, 0
-    within = sum((len(cell) - 1) * float(np.var(cell, ddof=1)) for cell in cells.values() if len(cell) > 1) / freedom
+    within = (
+        sum((len(cell) - 1) * float(np.var(cell, ddof=1)) for cell in cells.values() if len(cell) > 1) / freedom
+    )
     return within * sum(1 / len(cell) for cell in cells.values()) / len(cells) ** 2, freedom

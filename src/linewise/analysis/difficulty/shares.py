@@ -37,13 +37,14 @@ def shares(evidence: Evidence) -> Shares | None:
     if not networks:
         return None
     correct_RN = np.concatenate([np.stack([a.correct_N for a in n.answers(evidence.split)]) for n in networks])
-    by_all, by_none = (accuracy(share_N[None]) for share_N in (correct_RN.all(axis=0), ~correct_RN.any(axis=0)))
+    everyone_2N = np.stack([correct_RN.all(axis=0), ~correct_RN.any(axis=0)])
+    by_all, by_none = accuracy(everyone_2N[:1]), accuracy(everyone_2N[1:])
     linear = next((n.correct_SN(evidence.split) for n in evidence.networks if n.spec.name == "linear"), None)
     control = None if linear is None else accuracy(linear)
     runs = f"{len(correct_RN)} runs of {len(networks)} networks"
     sentence = (
-        f"All {runs} get {describe(by_all)} of {correct_RN.shape[1]:,} {evidence.split} images right; none of them "
-        f"gets {describe(by_none)} right."
+        f"All {runs} get {describe(by_all)} of {correct_RN.shape[1]:,} {evidence.split} images right; none of "
+        f"them gets {describe(by_none)} right."
     )
     if control:
         sentence += f" A linear classifier gets {describe(control)} right."

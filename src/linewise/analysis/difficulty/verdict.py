@@ -67,8 +67,8 @@ def difficulty(
 
     Args:
         evidence: the study.
-        validation_depths, depths: reading depths on the validation images and on those of `evidence.split`, by label
-            of the reader, `SN` in the order of its `answered` runs, as shares of the reading.
+        validation_depths, depths: reading depths on the validation images and on those of `evidence.split`, by
+            label of the reader, `SN` in the order of its `answered` runs, as shares of the reading.
     """
     counted = shares(evidence)
     if counted is None:

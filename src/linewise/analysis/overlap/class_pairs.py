@@ -145,7 +145,7 @@ def _pair(sides: list[_Side], labels_N: np.ndarray, first: int, second: int, *, 
     interval = Interval(estimate, estimate - half, estimate + half, len(images_M), seeds, covers)
     p = None if few else float(2 * stats.t.sf(abs(estimate) / error, freedom))
     rate = (rates[0] + rates[1]) / 2
-    return ClassPair(first, second, ordered, *rates, rate, interval, p, None, confused)
+    return ClassPair(first, second, ordered, rates[0], rates[1], rate, interval, p, None, confused)
 
 
 def holm(p: list[float]) -> list[float]:

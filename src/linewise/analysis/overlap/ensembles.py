@@ -27,8 +27,8 @@ class Ensembles:
         alone_recurrent, alone_convolutional: one run by itself.
         two_recurrent, two_convolutional: two runs of one network; None with one seed.
         mixed: one run of each.
-        over_recurrent, over_convolutional: what the mixed pair gains over two of one network, paired by image; None
-            likewise. The one that counts is the gain over the better of the two.
+        over_recurrent, over_convolutional: what the mixed pair gains over two of one network, paired by image;
+            None likewise. The one that counts is the gain over the better of the two.
     """
 
     recurrent: str

@@ -1,7 +1,7 @@
 """Whether two groups overlap less between them than within: a permutation test, and how large the gap is.
 
-Units (runs of two networks, or networks of two families) are exchanged between the groups. Under the hypothesis that
-the group means nothing, every way of dividing the units is as likely as the one seen.
+Units (runs of two networks, or networks of two families) are exchanged between the groups. Under the hypothesis
+that the group means nothing, every way of dividing the units is as likely as the one seen.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ class Exchange:
 def exchange(overlap_UU: np.ndarray, first_U: np.ndarray) -> Exchange | None:
     """Test whether the groups overlap less between than within.
 
-    The statistic takes the *smaller* overlap within, so that a group which is merely noisier than the other does not
-    pass for different from it. All arrangements are tried up to 20,000; beyond, as many are drawn, and the one seen
-    is counted among them (Phipson and Smyth 2010).
+    The statistic takes the *smaller* overlap within, so that a group which is merely noisier than the other does
+    not pass for different from it. All arrangements are tried up to 20,000; beyond, as many are drawn, and the one
+    seen is counted among them (Phipson and Smyth 2010).
 
     Args:
         overlap_UU: symmetric; the diagonal plays no part.
@@ -91,8 +91,8 @@ def exchange(overlap_UU: np.ndarray, first_U: np.ndarray) -> Exchange | None:
 def gap_interval(hard_RN: np.ndarray, first_R: np.ndarray) -> Interval:
     """Mean κ within minus κ between, with an interval over seeds and images, both by jackknives: κ is no mean.
 
-    Images are left out in up to 200 random groups of the same size, runs one at a time. With fewer than three runs in
-    a group of runs it speaks of other images only.
+    Images are left out in up to 200 random blocks of the same size, runs one at a time. With fewer than three runs
+    in a group it speaks of other images only.
 
     Args:
         hard_RN: bool, the mistakes of each run, as many for every run.
@@ -106,7 +106,7 @@ def gap_interval(hard_RN: np.ndarray, first_R: np.ndarray) -> Interval:
     groups = [np.flatnonzero(first_R), np.flatnonzero(~first_R)]
     covers = min(map(len, groups)) >= 3
     left_out = [
-        np.array([_gap(*_without(whole_RR, first_R, run)) for run in group])
+        np.array([_gap(*_without(whole_RR, first_R, int(run))) for run in group])
         for group in (groups if covers else [])
     ]
     half = half_width(part, left_out)

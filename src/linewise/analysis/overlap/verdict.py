@@ -209,8 +209,8 @@ def _sentence(
         return f"{first} and {second} need two runs each before their mistakes on {images} can be compared."
     within = " and ".join(f"{w:.2f}" for w in networks.within)
     numbers = (
-        f"between seeds of each κ is {within}, between the two {networks.between:.2f}, lower by {gap.estimate:.2f} on "
-        f"average (95 % interval {gap.low:.2f} to {gap.high:.2f}; the {num_hard:,} hardest of {images} for each run; "
+        f"between seeds of each κ is {within}, between the two {networks.between:.2f}, {_lower(gap)} on average "
+        f"(95 % interval {gap.low:.2f} to {gap.high:.2f}; the {num_hard:,} hardest of {images} for each run; "
         f"{networks.sizes[0]} and {networks.sizes[1]} seeds)"
     )
     if verdict == "too few seeds":
@@ -219,13 +219,16 @@ def _sentence(
             "Four seeds of each are enough for one."
         )
     if verdict == "different":
-        return (
-            f"{first} and {second} err on different images, beyond what another seed changes: {numbers}; {_p(networks)}."
-        )
+        told = f"{first} and {second} err on different images, beyond what another seed changes"
+        return f"{told}: {numbers}; {_p(networks)}."
     return (
         f"That {first} and {second} err on different images, beyond what another seed changes, was not shown: "
         f"{numbers}; {_p(networks)}."
     )
+
+
+def _lower(gap: Interval) -> str:
+    return f"{'lower' if gap.estimate >= 0 else 'higher'} by {abs(gap.estimate):.2f}"
 
 
 def _p(test: Exchange) -> str:
@@ -237,8 +240,8 @@ def _of_families(test: Exchange | None) -> str:
     if test is None:
         return "Where a family has one network, nothing can be said of families as such."
     numbers = (
-        f"κ is {test.within[0]:.2f} between two recurrent networks, {test.within[1]:.2f} between two convolutional ones "
-        f"and {test.between:.2f} between one of each ({test.sizes[0]} and {test.sizes[1]} networks"
+        f"κ is {test.within[0]:.2f} between two recurrent networks, {test.within[1]:.2f} between two "
+        f"convolutional ones and {test.between:.2f} between one of each ({test.sizes[0]} and {test.sizes[1]} networks"
     )
     if not test.decidable:
         return f"Of whole families no test could show a difference with so few networks: {numbers})."
