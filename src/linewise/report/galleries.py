@@ -9,11 +9,16 @@ import numpy as np
 
 from linewise.analysis import Summary
 from linewise.analysis.confusion import Pair, confusion, worst_pairs
+from linewise.analysis.difficulty import Difficulty
+from linewise.analysis.difficulty.measures import jurors
+from linewise.analysis.difficulty.verdict import Ranking
 from linewise.analysis.evidence import Evidence
 from linewise.analysis.mistakes import mistakes
+from linewise.analysis.overlap.class_pairs import ClassPair
 from linewise.report.pictures import Pictures
 
 MOST_PAIRS, IMAGES_PER_PAIR, IMAGES_PER_LIST = 6, 7, 36
+MOST_CLASSES, HARDEST, EASIEST = 20, 6, 3
 SHORT = {"recurrent": "rec.", "convolutional": "conv."}
 
 
@@ -85,6 +90,66 @@ def lists_shown(summary: Summary, pictures: Pictures | None) -> list[ListShown] 
         images = [_shown(summary.evidence, pictures, place, None, families) for place in places]
         lists.append(ListShown(name.replace("_", "-"), title, len(indices), int(by_all_N[indices].sum()), images))
     return lists
+
+
+def class_pairs_shown(
+    evidence: Evidence, pairs: list[ClassPair], pictures: Pictures | None
+) -> list[tuple[ClassPair, list[Shown], int]]:
+    """Images behind each pair and how many there are; those come first on which the families differ most."""
+    return [(pair, *_behind(evidence, pair, pictures)) for pair in pairs]
+
+
+def _behind(evidence: Evidence, pair: ClassPair, pictures: Pictures | None) -> tuple[list[Shown], int]:
+    if pictures is None:
+        return [], 0
+    first_G = pictures.labels_G == pair.first
+    inside_G = first_G | ((pictures.labels_G == pair.second) & (not pair.ordered))
+    answer_G = np.where(first_G, pair.second, pair.first)
+    given_GR = (pictures.answers_GR == answer_G[:, None]) & inside_G[:, None]
+    shares = [given_GR[:, _of(evidence, pictures, family)].mean(axis=1) for family in SHORT]
+    ahead_G = (shares[0] - shares[1]) * (1 if pair.difference.estimate > 0 else -1)
+    confused_G = np.flatnonzero(shares[0] + shares[1] > 0)
+    places = confused_G[np.argsort(-ahead_G[confused_G], kind="stable")][:IMAGES_PER_PAIR]
+    images = [_shown(evidence, pictures, int(place), int(answer_G[place]), list(SHORT)) for place in places]
+    return images, len(confused_G)
+
+
+@dataclass(frozen=True)
+class RankingShown:
+    """The hardest and the easiest images of a class that the page has."""
+
+    ranking: Ranking
+    hardest: list[Shown]
+    easiest: list[Shown]
+
+
+def rankings_shown(summary: Summary, found: Difficulty, pictures: Pictures | None) -> list[RankingShown]:
+    """By class, those classes first of which most images are hard; empty where nothing can be shown."""
+    if pictures is None or found.split != "test":
+        return []
+    jury = {network.label for network in jurors(summary.evidence, found.split)}
+    jury_R = np.array([run in jury for run in pictures.runs])
+    order = sorted(found.rankings, key=lambda r: -r.num_hard / max(1, r.num_images))[:MOST_CLASSES]
+    lists = [
+        [_judged(summary.evidence, pictures, pictures.places[int(i)], jury_R, found.depth_N)
+         for i in images if int(i) in pictures.places][:most]
+        for ranking in order for images, most in ((ranking.hardest, HARDEST), (ranking.easiest, EASIEST))
+    ]  # fmt: skip
+    return [RankingShown(ranking, lists[2 * i], lists[2 * i + 1]) for i, ranking in enumerate(order)]
+
+
+def _judged(
+    evidence: Evidence, pictures: Pictures, place: int, jury_R: np.ndarray, depth_N: np.ndarray | None
+) -> Shown:
+    """One image with how many of the runs that judge are wrong, and how far it is read."""
+    names, true = evidence.spec.data.class_names, int(pictures.labels_G[place])
+    answers_R = pictures.answers_GR[place, jury_R]
+    wrong = Counter(int(k) for k in answers_R if k != true)
+    votes = [f"{wrong.total()}/{len(answers_R)} wrong"]
+    if depth_N is not None:
+        votes.append(f"read {100 * depth_N[pictures.indices_G[place]]:.0f} %")
+    answered = names[wrong.most_common(1)[0][0]] if wrong else names[true]
+    return Shown(pictures.position(place), names[true], answered, votes, told(pictures, place, names))
 
 
 def _pair(evidence: Evidence, pair: Pair, family: str, pictures: Pictures | None) -> PairShown:

@@ -43,8 +43,8 @@ def shares(evidence: Evidence) -> Shares | None:
     control = None if linear is None else accuracy(linear)
     runs = f"{len(correct_RN)} runs of {len(networks)} networks"
     sentence = (
-        f"All {runs} get {describe(by_all)} of {correct_RN.shape[1]:,} {evidence.split} images right; none of "
-        f"them gets {describe(by_none)} right."
+        f"All {runs} get {describe(by_all)} of {correct_RN.shape[1]:,} {evidence.split} images right; on "
+        f"{describe(by_none)} no run is right."
     )
     if control:
         sentence += f" A linear classifier gets {describe(control)} right."

@@ -56,6 +56,11 @@ class ClassPairs:
     unordered: list[ClassPair]
 
     @property
+    def num_tested(self) -> int:
+        """Unordered pairs with enough images for a test."""
+        return sum(pair.p is not None for pair in self.unordered)
+
+    @property
     def hardest(self) -> list[ClassPair]:
         """Unordered pairs by how often they are confused, both families counting the same."""
         return sorted(self.unordered, key=lambda pair: -pair.rate)

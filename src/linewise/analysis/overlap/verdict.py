@@ -239,9 +239,10 @@ def _of_families(test: Exchange | None) -> str:
     """What the networks of the families say as a whole."""
     if test is None:
         return "Where a family has one network, nothing can be said of families as such."
+    first, second = test.within
     numbers = (
-        f"κ is {test.within[0]:.2f} between two recurrent networks, {test.within[1]:.2f} between two "
-        f"convolutional ones and {test.between:.2f} between one of each ({test.sizes[0]} and {test.sizes[1]} networks"
+        f"κ is {first:.2f} between two recurrent networks, {second:.2f} between two convolutional ones and "
+        f"{test.between:.2f} between one of each ({test.sizes[0]} and {test.sizes[1]} networks"
     )
     if not test.decidable:
         return f"Of whole families no test could show a difference with so few networks: {numbers})."

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from linewise.analysis import Summary
 from linewise.report.charts.chart import Looks
 from linewise.report.pictures import Pictures
+from linewise.report.sections.difficulty import section as difficulty
+from linewise.report.sections.overlap import section as overlap
 from linewise.report.sections.section import Section
 
-SECTIONS: tuple[Callable[[Summary, Looks, Pictures | None], Section | None], ...] = ()
+SECTIONS: tuple[Callable[[Summary, Looks, Pictures | None], Section | None], ...] = (overlap, difficulty)
 """In the order of the page."""
 
 
