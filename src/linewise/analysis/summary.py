@@ -12,6 +12,8 @@ from linewise.analysis.difficulty import Difficulty, difficulty
 from linewise.analysis.evidence import Evidence, NetworkEvidence
 from linewise.analysis.intervals import Interval, accuracy
 from linewise.analysis.overlap import ClassPairs, Ensembles, Overlap, class_pairs, ensembles, overlap
+from linewise.analysis.speed import Speeds, speeds
+from linewise.analysis.verdicts import Verdicts, weigh
 from linewise.foundations.folder import Run, StudyFolder
 from linewise.foundations.records import Latency
 
@@ -77,6 +79,16 @@ class Summary:
     def difficulty(self) -> Difficulty | None:
         """How hard each image is; None without answers."""
         return difficulty(self.evidence)
+
+    @cached_property
+    def speeds(self) -> Speeds | None:
+        """Speeds measured in alternation; None before the end, and in studies of old."""
+        return speeds(self.evidence)
+
+    @cached_property
+    def verdicts(self) -> Verdicts:
+        """What this study says of each claim."""
+        return weigh(self)
 
     def rows(self) -> list[dict[str, Any]]:
         """One flat row per network."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from linewise.analysis import summarise
-from linewise.foundations.atomic import write_text
+from linewise.foundations.atomic import write_json, write_text
 from linewise.foundations.errors import missing_extra
 from linewise.foundations.folder import StudyFolder
 from linewise.report.results import write_results
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 def build(study: Path, *, figures: bool = True) -> Path:
-    """Make `report/index.html`, `report/figures/`, `report/results.csv` and `report/results.json`.
+    """Make `report/index.html`, `report/figures/`, `report/results.csv`, `report/results.json`
+    and `report/verdict.json`.
 
     Torch is not needed.
 
@@ -61,6 +62,7 @@ def build(study: Path, *, figures: bool = True) -> Path:
         drawn = [*charts, *confusions.values(), *(chart for section in more for chart in section.charts)]
         save_figures(drawn, folder.report_path / "figures")
     write_results(summary, folder.report_path, {section.id: section.json for section in more})
+    write_json(folder.report_path / "verdict.json", summary.verdicts.as_json(summary))
     page = folder.report_path / "index.html"
     write_text(page, render(summary, charts, confusions, calibrations, more, shown_pictures))
     return page

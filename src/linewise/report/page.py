@@ -20,6 +20,8 @@ from linewise.report.pictures import Pictures
 from linewise.report.sections.section import Section
 
 EXPOSE = "window.vegaEmbed = vegaEmbed;"
+ANCHORS = ("accuracy", "pairs")
+"""Places of the page itself that a claim may point to."""
 
 
 def render(
@@ -56,6 +58,7 @@ def render(
         confusions=confusions,
         calibrations=calibrations,
         sections=sections,
+        anchors={*ANCHORS, *(section.id for section in sections)} - ({"accuracy"} - set(by_name)),
         specs={c.name: c.for_page() for c in drawn},
         names=evidence.spec.data.class_names,
         pairs=pairs_shown(summary, pictures),

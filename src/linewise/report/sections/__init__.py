@@ -10,8 +10,9 @@ from linewise.report.pictures import Pictures
 from linewise.report.sections.difficulty import section as difficulty
 from linewise.report.sections.overlap import section as overlap
 from linewise.report.sections.section import Section
+from linewise.report.sections.speed import section as speed
 
-SECTIONS: tuple[Callable[[Summary, Looks, Pictures | None], Section | None], ...] = (overlap, difficulty)
+SECTIONS: tuple[Callable[[Summary, Looks, Pictures | None], Section | None], ...] = (speed, overlap, difficulty)
 """In the order of the page."""
 
 
