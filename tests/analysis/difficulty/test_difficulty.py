@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from linewise.analysis import Summary, summarise
 from linewise.analysis.intervals import wilson
@@ -76,6 +77,33 @@ def test_accuracy_on_the_parts_by_hand(tmp_path: Path) -> None:
         assert part.difference is not None
         assert part.difference.estimate == pytest.approx(convolver - readers)
         assert part.accuracy["recurrent"].covers_seeds
+
+
+def test_the_interval_of_a_part_adds_images_and_seeds(tmp_path: Path) -> None:
+    """Its variance by hand, from the width, for runs of which one is much worse than the others."""
+    rng = np.random.default_rng(4)
+    path = make_study(tmp_path, errors={"lstm": 0.1}, seeds=4)
+    rights = [rng.random(400) > error for error in (0.1, 0.1, 0.3, 0.1)]
+    for seed, right_N in enumerate(rights):
+        write(path / "runs" / f"lstm-{seed}", right_N)
+    found = opened(path).difficulty
+    assert found is not None
+    assert found.parts is not None
+    right_SN = np.stack(rights)
+    halves = [right_SN[[0, 2]], right_SN[[1, 3]]]
+    inside = [~half.all(axis=0) for half in halves]  # hard, each measured by the other half
+    measured = [(inside[0], halves[1]), (inside[1], halves[0])]
+    mean = [half[:, judged].mean() for judged, half in measured]
+    pull_N = sum(np.where(j, h.mean(0) - m, 0) / j.sum() / 2 for (j, h), m in zip(measured, mean, strict=True))
+    images = (pull_N * 400).var(ddof=1) / 400
+    pooled = np.mean([half[:, judged].mean(axis=1).var(ddof=1) for judged, half in measured])
+    seeds = pooled * (1 / 2 + 1 / 2) / 4
+    df = (images + seeds) ** 2 / (images**2 / (round(np.mean([i.sum() for i in inside])) - 1) + seeds**2 / 2)
+    hard = found.parts[1].accuracy["recurrent"]
+    assert hard.estimate == pytest.approx(np.mean(mean))
+    half_width = stats.t.ppf(0.975, df) * np.sqrt(images + seeds)
+    assert hard.high == pytest.approx(min(1, hard.estimate + half_width))
+    assert hard.low == pytest.approx(hard.estimate - half_width)
 
 
 def test_hard_images_are_not_those_that_one_happened_to_miss(tmp_path: Path) -> None:

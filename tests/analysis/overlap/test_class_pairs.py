@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from linewise.analysis.intervals import wilson
+from linewise.analysis.intervals import difference, wilson
 from linewise.analysis.overlap.class_pairs import LEAST_IMAGES, ClassPairs, compare, holm
 from linewise.analysis.overlap.panel import Panel
 
@@ -69,6 +69,15 @@ def test_rates_by_hand_with_unequal_numbers_of_seeds() -> None:
         assert pair.difference.estimate == pytest.approx(pair.recurrent - pair.convolutional)
         assert pair.num_confused == hit_RN[:6].any(axis=0).sum()
         assert pair.difference.num_images == images.sum()
+
+
+def test_one_network_of_each_has_the_interval_of_every_other_difference() -> None:
+    of = made(np.random.default_rng(5), more=0.4, seeds=4, networks=1)
+    pair = next(p for p in found(of).ordered if (p.first, p.second) == (1, 2))
+    hits_RM = of.predicted_RN[:, of.labels_N == 1] == 2
+    expected = difference(hits_RM[:4], hits_RM[4:])
+    assert (pair.difference.low, pair.difference.high) == pytest.approx((expected.low, expected.high))
+    assert pair.difference.covers_seeds
 
 
 def test_pairs_of_few_images_are_counted_and_not_tested() -> None:
