@@ -36,6 +36,8 @@ SECTIONS = [
     "confusions",
     "pairs",
     "mistakes",
+    "overlap",
+    "difficulty",
     "calibration",
     "data",
     "protocol",
@@ -161,7 +163,11 @@ def test_cells_that_look_like_formulas_are_disarmed(text: str) -> None:
 )
 def test_every_kind_of_study_has_a_report(tmp_path: Path, options: dict) -> None:
     page = Page(build(make_study(tmp_path, **options), figures=False))
-    assert {a["id"] for tag, a in page.tags if tag == "section"} >= set(SECTIONS) - {"curves"}
+    assert {a["id"] for tag, a in page.tags if tag == "section"} >= set(SECTIONS) - {
+        "curves",
+        "overlap",
+        "difficulty",
+    }
     results = json.loads((tmp_path / "report" / "results.json").read_text())
     assert results["headline"] in page.text
 

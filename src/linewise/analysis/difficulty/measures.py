@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from linewise.analysis.evidence import Evidence, NetworkEvidence
+from linewise.foundations.arrays import Steps
 from linewise.foundations.folder import Run
 
 MEASURES = {
@@ -17,8 +17,6 @@ MEASURES = {
     "depth": "reading depth",
 }
 """What each measure is called, in the order of tables."""
-Depths = Mapping[str, np.ndarray]
-"""By label of a causal reader: share of the reading after which the answer stays, for each of its runs, `SN`."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +41,16 @@ def jurors(evidence: Evidence, split: str) -> list[NetworkEvidence]:
     return [n for n in answering if n.family != "control"] or answering
 
 
-def witnesses(evidence: Evidence, split: str, depths: Depths) -> list[Witness]:
-    """Every run's measures on a split; learning is told of validation images only."""
+def witnesses(evidence: Evidence, split: str) -> list[Witness]:
+    """Every run's measures on a split: learning is told of validation images, depth by causal readers only."""
     half_by_seed = {seed: place % 2 for place, seed in enumerate(evidence.spec.seeds)}
     found = []
     for network in jurors(evidence, split):
-        runs = list(zip(network.answered(split), network.answers(split), strict=True))
-        for place, (run, answers) in enumerate(runs):
+        for run, answers in zip(network.answered(split), network.answers(split), strict=True):
             measures = {"wrong": (~answers.correct_N).astype(np.float64)}
             measures |= _of_learning(run, len(answers.labels_N)) if split == "validation" else {}
-            if network.label in depths:
-                measures["depth"] = np.asarray(depths[network.label][place], dtype=np.float64)
+            if steps := run.steps(split):
+                measures["depth"] = reading_depth(steps)
             found.append(Witness(network.family, half_by_seed[run.seed], measures))
     return found
 
@@ -79,6 +76,13 @@ def times_forgotten(correct_EN: np.ndarray) -> np.ndarray:
     array([2, 0, 0, 1])
     """
     return (correct_EN[:-1] & ~correct_EN[1:]).sum(axis=0)
+
+
+def reading_depth(steps: Steps) -> np.ndarray:
+    """After which share of the reading, from 1/T to 1, each answer stays as it is."""
+    other_NT = steps.answers_NT != steps.answers_NT[:, -1:]
+    last_other_N = np.where(other_NT.any(axis=1), other_NT.shape[1] - other_NT[:, ::-1].argmax(axis=1), 0)
+    return steps.kept_T[last_other_N] / steps.num_steps
 
 
 def over_families(found: list[Witness], measure: str) -> np.ndarray | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from linewise.analysis.difficulty.correlations import Correlations, correlations
-from linewise.analysis.difficulty.measures import MEASURES, Depths, over_families, witnesses
+from linewise.analysis.difficulty.measures import MEASURES, over_families, witnesses
 from linewise.analysis.difficulty.parts import PartOfImages, parts
 from linewise.analysis.difficulty.shares import Shares, shares
 from linewise.analysis.evidence import Evidence
@@ -60,21 +60,12 @@ class Difficulty:
     split: str
 
 
-def difficulty(
-    evidence: Evidence, validation_depths: Depths | None = None, depths: Depths | None = None
-) -> Difficulty | None:
-    """Measure every image; None without answers.
-
-    Args:
-        evidence: the study.
-        validation_depths, depths: reading depths on the validation images and on those of `evidence.split`, by
-            label of the reader, `SN` in the order of its `answered` runs, as shares of the reading.
-    """
+def difficulty(evidence: Evidence) -> Difficulty | None:
+    """Measure every image; None without answers."""
     counted = shares(evidence)
     if counted is None:
         return None
-    learned = witnesses(evidence, "validation", validation_depths or {})
-    shown = witnesses(evidence, evidence.split, depths or {})
+    learned, shown = witnesses(evidence, "validation"), witnesses(evidence, evidence.split)
     measures = {name: values for name in MEASURES if (values := over_families(learned, name)) is not None}
     wrong_N = over_families(shown, "wrong")
     assert wrong_N is not None

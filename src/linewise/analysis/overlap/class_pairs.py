@@ -94,15 +94,18 @@ class _Side:
 def class_pairs(evidence: Evidence) -> ClassPairs | None:
     """Compare the families' confusions; None unless both have answers."""
     panel = Panel.gather(evidence)
-    if panel is None:
-        return None
+    return compare(panel) if panel else None
+
+
+def compare(panel: Panel) -> ClassPairs | None:
+    """Compare the families of a panel; None where one has no runs."""
     sides = [_side(panel, family) for family in ("recurrent", "convolutional")]
     if not all(len(side.network_R) for side in sides):
         return None
-    places = _confused(sides, evidence.labels_N)
-    ordered = [_pair(sides, evidence.labels_N, a, b, ordered=True) for a, b in sorted(places)]
+    places = _confused(sides, panel.labels_N)
+    ordered = [_pair(sides, panel.labels_N, a, b, ordered=True) for a, b in sorted(places)]
     both = sorted({(min(a, b), max(a, b)) for a, b in places})
-    unordered = [_pair(sides, evidence.labels_N, a, b, ordered=False) for a, b in both]
+    unordered = [_pair(sides, panel.labels_N, a, b, ordered=False) for a, b in both]
     return ClassPairs(_corrected(ordered), _corrected(unordered))
 
 

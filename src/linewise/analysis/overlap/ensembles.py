@@ -12,6 +12,7 @@ from linewise.analysis.beside import best
 from linewise.analysis.evidence import Evidence
 from linewise.analysis.intervals import Interval, bonett_price, wilson
 from linewise.analysis.overlap.spread import half_width
+from linewise.foundations.arrays import Predictions
 
 Seeds = list[int]
 Measure = Callable[[Seeds, Seeds], np.ndarray | None]
@@ -47,13 +48,15 @@ def ensembles(evidence: Evidence) -> Ensembles | None:
     reader, convolver = best(evidence.family("recurrent")), best(evidence.family("convolutional"))
     if reader is None or convolver is None:
         return None
-    labels_N = evidence.labels_N
-    r_SNK, c_SNK = (
-        np.stack([a.probabilities_NK for a in network.answers(evidence.split)]) for network in (reader, convolver)
-    )
-    r_SN, c_SN = (
-        np.stack([a.correct_N for a in network.answers(evidence.split)]) for network in (reader, convolver)
-    )
+    labels = reader.label, convolver.label
+    return together(labels, reader.answers(evidence.split), convolver.answers(evidence.split))
+
+
+def together(labels: tuple[str, str], recurrent: list[Predictions], convolutional: list[Predictions]) -> Ensembles:
+    """Compare all pairs of runs of two networks, at least one run of each."""
+    labels_N = recurrent[0].labels_N
+    r_SNK, c_SNK = (np.stack([a.probabilities_NK for a in side]) for side in (recurrent, convolutional))
+    r_SN, c_SN = (np.stack([a.correct_N for a in side]) for side in (recurrent, convolutional))
     r_SSN, c_SSN, m_SSN = (_right(a, b, labels_N) for a, b in ((r_SNK, r_SNK), (c_SNK, c_SNK), (r_SNK, c_SNK)))
     measures: dict[str, Measure] = {
         "alone_recurrent": lambda r, c: r_SN[r].mean(axis=0) if r else None,
@@ -69,7 +72,7 @@ def ensembles(evidence: Evidence) -> Ensembles | None:
     both = len(r_SN), len(c_SN)
     found = {name: _interval(measure, sizes.get(name, both)) for name, measure in measures.items()}
     found |= {name: _interval(measure, both, gain=True) for name, measure in gains.items()}
-    return Ensembles(reader.label, convolver.label, **found)  # type: ignore[arg-type]
+    return Ensembles(*labels, **found)  # type: ignore[arg-type]
 
 
 def _right(first_SNK: np.ndarray, second_SNK: np.ndarray, labels_N: np.ndarray) -> np.ndarray:

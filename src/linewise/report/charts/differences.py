@@ -25,7 +25,7 @@ def gains_chart(found: Ensembles) -> Chart | None:
         f"Accuracy that {found.recurrent} and {found.convolutional} together gain over two seeds of one network, "
         "with 95 % intervals. Two networks answer by the mean of their probabilities."
     )
-    return _chart("ensemble-gains", caption, rows, "points gained by one of each family", height=44)
+    return _chart("ensemble-gains", caption, rows, "points gained by one of each family", height=64)
 
 
 def pairs_chart(pairs: ClassPairs, names: list[str]) -> Chart | None:

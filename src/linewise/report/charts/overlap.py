@@ -13,6 +13,7 @@ from linewise.report.charts.chart import CONVOLUTIONAL, INK, OTHER, RECURRENT, C
 MOST_DOTS, MOST_WITH_NUMBERS = 1_200, 20
 ROW = 46
 """Pixels of a row of dots."""
+GOLDEN = (5**0.5 - 1) / 2
 HUES = {"recurrent": RECURRENT[0], "convolutional": CONVOLUTIONAL[0], "": OTHER[0]}
 TITLES = {"same network": "{}, two seeds of a network", "same family": "{}, two networks"}
 
@@ -25,8 +26,8 @@ def kinds_chart(overlap: Overlap) -> Chart:
     many = sum(kind.num_pairs for kind in overlap.kinds) > MOST_DOTS
     rows = [
         row
-        for kind, title, pairs in zip(overlap.kinds, titles, overlap.pairs, strict=True)
-        for row in (_by_networks if many else _by_runs)(overlap, kind, title, pairs)
+        for kind, pairs in zip(overlap.kinds, overlap.pairs, strict=True)
+        for row in (_by_networks if many else _by_runs)(overlap, kind, pairs)
     ]
     rows.sort(key=lambda row: row["compared"])  # those compared lie above the others
     y = alt.Y("kind:N", sort=titles, title=None, axis=alt.Axis(labelLimit=260))
@@ -41,7 +42,7 @@ def kinds_chart(overlap: Overlap) -> Chart:
     dots = base.mark_point(filled=True).encode(
         x=x,
         color=hue,
-        yOffset=alt.YOffset("jitter:Q", scale=alt.Scale(domain=[-1.6, 1.6])),
+        yOffset=alt.YOffset("jitter:Q", scale=alt.Scale(domain=[-0.3, 1.3])),
         size=alt.condition("datum.compared", alt.value(70), alt.value(18)),
         opacity=alt.condition("datum.compared", alt.value(1), alt.value(0.35)),
         stroke=alt.condition("datum.compared", alt.value("#ffffff"), alt.value(None)),
@@ -81,41 +82,33 @@ def kind_title(kind: Kind) -> str:
     return TITLES[kind.relation].format(kind.family) if kind.family else "one of each family"
 
 
-def _by_runs(
-    overlap: Overlap, kind: Kind, title: str, pairs: tuple[np.ndarray, np.ndarray]
-) -> list[dict[str, Any]]:
+def _by_runs(overlap: Overlap, kind: Kind, pairs: tuple[np.ndarray, np.ndarray]) -> list[dict[str, Any]]:
+    networks_R = overlap.network_R
     return [
-        _row(
-            overlap,
-            kind,
-            title,
-            int(overlap.network_R[a]),
-            int(overlap.network_R[b]),
-            float(overlap.equal_RR[a, b]),
-        )
-        for a, b in zip(*pairs, strict=True)
+        _row(overlap, kind, place, int(networks_R[a]), int(networks_R[b]), float(overlap.equal_RR[a, b]))
+        for place, (a, b) in enumerate(zip(*pairs, strict=True))
     ]
 
 
-def _by_networks(
-    overlap: Overlap, kind: Kind, title: str, pairs: tuple[np.ndarray, np.ndarray]
-) -> list[dict[str, Any]]:
+def _by_networks(overlap: Overlap, kind: Kind, pairs: tuple[np.ndarray, np.ndarray]) -> list[dict[str, Any]]:
     networks = sorted(
-        {tuple(sorted((overlap.network_R[a], overlap.network_R[b]))) for a, b in zip(*pairs, strict=True)}
+        {(int(overlap.network_R[a]), int(overlap.network_R[b])) for a, b in zip(*pairs, strict=True)}
     )
-    return [_row(overlap, kind, title, int(a), int(b), float(overlap.equal_GG[a, b])) for a, b in networks]
+    return [
+        _row(overlap, kind, place, a, b, float(overlap.equal_GG[a, b])) for place, (a, b) in enumerate(networks)
+    ]
 
 
-def _row(overlap: Overlap, kind: Kind, title: str, first: int, second: int, kappa: float) -> dict[str, Any]:
+def _row(overlap: Overlap, kind: Kind, place: int, first: int, second: int, kappa: float) -> dict[str, Any]:
     labels = overlap.labels[first], overlap.labels[second]
     return {
-        "kind": title,
+        "kind": kind_title(kind),
         "family": kind.family,
         "first": labels[0],
         "second": labels[1],
         "kappa": round(kappa, 4),
         "compared": set(labels) <= {overlap.recurrent, overlap.convolutional},
-        "jitter": round(float(np.sin(1e4 * kappa + 37.0 * first + 11.0 * second)), 3),  # the same in each report
+        "jitter": round((place * GOLDEN) % 1, 3),  # evenly spread, and the same in each report
     }
 
 

@@ -23,8 +23,8 @@ def section(summary: Summary, looks: Looks, pictures: Pictures | None) -> Sectio
         return None
     names = summary.evidence.spec.data.class_names
     charts = {
-        "kinds": kinds_chart(found),
-        "networks": networks_chart(found),
+        "kinds": kinds_chart(found) if found.num_hard else None,
+        "networks": networks_chart(found) if found.num_hard else None,
         "gains": gains_chart(together),
         "pairs": pairs_chart(pairs, names),
     }
