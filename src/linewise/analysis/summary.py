@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 from linewise.analysis.answer import Answer, answer
 from linewise.analysis.evidence import Evidence, NetworkEvidence
 from linewise.analysis.intervals import Interval, accuracy
+from linewise.analysis.statistics.panel import Panel, panel
 from linewise.foundations.folder import Run, StudyFolder
 from linewise.foundations.records import Latency
 
@@ -54,6 +56,11 @@ class Summary:
     @property
     def answer(self) -> str:
         return self.conclusion.text
+
+    @cached_property
+    def panel(self) -> Panel:
+        """Every two networks compared, on test images or, before there are answers, on validation images."""
+        return panel(self.evidence)
 
     def rows(self) -> list[dict[str, Any]]:
         """One flat row per network."""
