@@ -1,11 +1,12 @@
 """Simulated studies whose truth is known.
 
 A run is right on an image where level + image + seed + noise > 0. The image's part spreads 2.5 times as wide as
-the noise. Networks of different kinds share it up to a correlation of 0.8, copies of one network share it whole;
-seeds bring from 0 to 5.6 % of the spread of the sum, for copies 2 %. With these figures runs agree as those in `docs/results` do (correlation of correctness 0.5 to 0.7 within a
-network, about 0.4 between networks), and the most restless network varies between seeds as the LSTM on MNIST
-does. The sum is normal, so accuracies and variances over *all* images and seeds have closed forms: those are
-the truth, not the accuracy of the runs at hand.
+the noise. Networks of different kinds share it up to a correlation of 0.8, copies of one network share it
+whole; seeds bring from 0 to 5.6 % of the spread of the sum, for copies 2 %. With these figures runs agree as
+those in `docs/results` do (correlation of correctness 0.5 to 0.7 within a network, about 0.4 between networks),
+and the most restless network varies between seeds as the LSTM on MNIST does. The sum is normal, so accuracies
+and variances over *all* images and seeds have closed forms: those are the truth, not the accuracy of the runs
+at hand.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ PLACES = range(len(SEEDS_SPREADS))
 
 @dataclass(frozen=True)
 class Network:
-    """Population accuracy, the share of its seeds in the spread of its sum, that of other networks in its images."""
+    """Population accuracy, the share of seeds in the spread of the sum, that of images held in common."""
 
     accuracy: float
     seeds_spread: float

@@ -1,18 +1,19 @@
 """Do the statistics keep their word? Simulated studies whose truth is known (`simulated.py`).
 
-    python benchmarks/simulation.py [--studies 2000] [--jobs 2] [--out docs/results/simulation]
+    python benchmarks/simulation.py [--studies 2000] [--jobs 2] [--out docs/results/simulation] [--rebuild]
 
-A study has five networks, of different kinds or copies of one, equally accurate over all images and seeds. Counted, by the
-functions of `linewise.analysis`: panels with any false alarm after Holm; how often intervals of accuracies and
-differences hold the truth; how often a network that is worse by a planted difference is found, beside the power
-that was stated for it; and the same for the two-way bootstrap, on fewer studies. Writes table.md and
-results.json.
+A study has five networks, of different kinds or copies of one, equally accurate over all images and seeds.
+Counted, by the functions of `linewise.analysis`: panels with any false alarm after Holm; how often intervals of
+accuracies and differences hold the truth; how often a network that is worse by a planted difference is found,
+beside the power that was stated for it; and the same for the two-way bootstrap, on fewer studies. Writes
+results.json, and README.md from it; `--rebuild` does only the second.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import resource
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
@@ -28,6 +29,7 @@ from linewise.analysis.statistics.exact import holm, mcnemar
 from linewise.analysis.statistics.power import Components
 from linewise.foundations.environment import processor
 from simulated import MIDDLE, PLACES, Setting
+from simulation_page import page
 
 PAIRS = list(combinations(PLACES, 2))
 CHUNK = 100
@@ -124,56 +126,6 @@ def measured(setting: Setting, found: dict[str, list]) -> dict:
     }
 
 
-COVERAGE = {
-    "alarms": "panels with a false alarm",
-    "accuracies": "accuracies held",
-    "differences": "differences held",
-    "worst_pair": "worst pair",
-    "planted_held": "planted difference held",
-    "mcnemar": "one run each, McNemar",
-}
-POWER = {
-    "planted": "planted",
-    "stated": "stated",
-    "found": "found",
-    "own_statement": "studies' own statements",
-    "planted_holm": "planted among 10 pairs",
-    "stated_holm": "stated at least",
-    "found_holm": "found after Holm",
-}
-BOOTSTRAP = {"holds": "differences held by the bootstrap"}
-
-
-def table(rows: list[tuple[Setting, dict]], columns: dict[str, str]) -> str:
-    """Percentages in Markdown, with intervals in brackets."""
-    lines = [["networks", "accuracy", "seeds", "images", *columns.values()]]
-    lines.append(["---:"] * len(lines[0]))
-    for setting, figures in rows:
-        kind = "copies" if setting.copies else "different"
-        cells = [kind, f"{100 * setting.accuracy:.0f} %", str(setting.seeds), f"{setting.images:,}"]
-        lines.append(cells + [_cell(name, figures[name]) for name in columns])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
-
-
-def _cell(name: str, value: Measured | float | None) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, tuple):
-        return f"{100 * value[0]:.1f} ({100 * value[1]:.1f}–{100 * value[2]:.1f})"
-    return f"{100 * value:.2f}" if name.startswith("planted") else f"{100 * value:.1f}"
-
-
-def outside(rows: list[tuple[Setting, dict]]) -> str:
-    """Which settings miss what is promised."""
-    missed = [
-        f"{'copies' if s.copies else 'different'}, {100 * s.accuracy:.0f} %, {s.seeds} seeds, {s.images:,} images"
-        for s, f in rows
-        if f["alarms"][0] > 0.05 or not all(0.93 <= f[name][0] <= 0.97 for name in ("accuracies", "differences"))
-    ]
-    promise = "at most 5 % of panels with a false alarm, 93 to 97 % of accuracies and of differences held"
-    return f"Settings that miss the promise ({promise}): {'; '.join(missed) or 'none'}.\n"
-
-
 def run(job: tuple) -> dict[str, list]:
     function, *arguments = job
     return function(*arguments)
@@ -197,38 +149,39 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("docs/results/simulation"))
+    parser.add_argument("--rebuild", action="store_true", help="write the page from results.json")
     chosen = parser.parse_args()
+    if not chosen.rebuild:
+        chosen.out.mkdir(parents=True, exist_ok=True)
+        record = json.dumps(
+            simulated_settings(chosen.studies, chosen.bootstraps, chosen.jobs, chosen.seed), indent=1
+        )
+        (chosen.out / "results.json").write_text(record + "\n", encoding="utf-8")
+    text = page(json.loads((chosen.out / "results.json").read_text(encoding="utf-8")))
+    (chosen.out / "README.md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+def simulated_settings(studies: int, bootstraps: int, jobs: int, seed: int) -> dict:
+    """All settings with their figures."""
     started = time.perf_counter()
     settings = [Setting(*values) for values in product((0.6, 0.97, 0.99), (2, 3, 6), (360, 2000, 10_000))]
     settings += [Setting(*values, copies=True) for values in product((0.6, 0.97), (3, 6), (360, 10_000))]
-    with ProcessPoolExecutor(chosen.jobs) as pool:
-        found = gather(pool, simulate, settings, chosen.seed, chosen.studies)
-        resampled = gather(
-            pool, bootstrap_holds, [s for s in settings if s.images < 10_000], chosen.seed, chosen.bootstraps
-        )
-    rows = [(setting, measured(setting, values)) for setting, values in found]
-    bootstraps = [(setting, {"holds": share(values["holds"])}) for setting, values in resampled]
-    seconds = time.perf_counter() - started
-    text = (
-        f"{chosen.studies:,} studies of each setting, seed {chosen.seed}; percentages with 95 % intervals.\n\n"
-        f"{table(rows, COVERAGE)}\n{outside(rows)}\n{table(rows, POWER)}\n"
-        f"The bootstrap, {chosen.bootstraps:,} studies of each setting:\n\n{table(bootstraps, BOOTSTRAP)}"
-    )
-    print(text)
-    print(f"{seconds:.0f} s, {chosen.jobs} processes")
-    chosen.out.mkdir(parents=True, exist_ok=True)
-    (chosen.out / "table.md").write_text(text, encoding="utf-8")
-    record = {
-        "studies": chosen.studies,
-        "bootstraps": chosen.bootstraps,
-        "seed": chosen.seed,
-        "jobs": chosen.jobs,
-        "seconds": round(seconds),
+    small = [setting for setting in settings if setting.images < 10_000 and not setting.copies]
+    with ProcessPoolExecutor(jobs) as pool:
+        found = gather(pool, simulate, settings, seed, studies)
+        resampled = gather(pool, bootstrap_holds, small, seed, bootstraps)
+    return {
+        "studies": studies,
+        "bootstraps": bootstraps,
+        "seed": seed,
+        "jobs": jobs,
+        "seconds": round(time.perf_counter() - started),
+        "processor_s": round(sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])),
         "processor": processor(),
-        "settings": [{**asdict(setting), **figures} for setting, figures in rows],
-        "bootstrap": [{**asdict(setting), **figures} for setting, figures in bootstraps],
+        "settings": [{**asdict(setting), **measured(setting, values)} for setting, values in found],
+        "bootstrap": [{**asdict(setting), "holds": share(values["holds"])} for setting, values in resampled],
     }
-    (chosen.out / "results.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 def _rng(setting: Setting, seed: list[int], purpose: int = 0) -> np.random.Generator:

@@ -21,7 +21,8 @@ def mcnemar(first_SN: np.ndarray, second_SN: np.ndarray) -> np.ndarray:
     """
     first_SN, second_SN = np.asarray(first_SN, dtype=np.float64), np.asarray(second_SN, dtype=np.float64)
     only_first, only_second = first_SN @ (1 - second_SN).T, (1 - first_SN) @ second_SN.T
-    return np.minimum(1.0, 2 * special.bdtr(np.minimum(only_first, only_second), only_first + only_second, 0.5))
+    differing = (only_first + only_second).astype(np.int64)
+    return np.minimum(1.0, 2 * special.bdtr(np.minimum(only_first, only_second), differing, 0.5))
 
 
 def least_p(num_first: int, num_second: int) -> float:
