@@ -13,6 +13,7 @@ from linewise.analysis.evidence import Evidence, NetworkEvidence
 from linewise.analysis.intervals import Interval, accuracy
 from linewise.analysis.overlap import ClassPairs, Ensembles, Overlap, class_pairs, ensembles, overlap
 from linewise.analysis.speed import Speeds, speeds
+from linewise.analysis.statistics.panel import Panel, panel
 from linewise.analysis.verdicts import Verdicts, weigh
 from linewise.foundations.folder import Run, StudyFolder
 from linewise.foundations.records import Latency
@@ -89,6 +90,11 @@ class Summary:
     def verdicts(self) -> Verdicts:
         """What this study says of each claim."""
         return weigh(self)
+
+    @cached_property
+    def panel(self) -> Panel:
+        """Every two networks compared, on test images or, before there are answers, on validation images."""
+        return panel(self.evidence)
 
     def rows(self) -> list[dict[str, Any]]:
         """One flat row per network."""

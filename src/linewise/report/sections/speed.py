@@ -90,7 +90,8 @@ def _same_accuracy(reader: NetworkSpeed, convolver: NetworkSpeed, speeds: Speeds
     ]
     return (
         f"validation accuracy {100 * speeds.target:.1f} %, which every run reached: {', '.join(epochs)}; "
-        f"{reader.label} is there {ratio.estimate:.2f} times as soon (95 % interval over seeds {ratio.low:.2f} to {ratio.high:.2f})"
+        f"{reader.label} is there {ratio.estimate:.2f} times as soon (95 % interval over seeds "
+        f"{ratio.low:.2f} to {ratio.high:.2f})"
     )
 
 
