@@ -100,7 +100,7 @@ def test_a_test_that_fails_is_said_and_done_again(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(examination, "write_predictions", broken)
+        patch.setattr(examination, "write_answers", broken)
         with pytest.raises(ConfigError, match=r"the test was not completed: OSError: .*No space left on device"):
             run_study(digits, make_config(**DIALS), tmp_path / "s", InProcess())
     (run,) = StudyFolder.open(tmp_path / "s").runs()

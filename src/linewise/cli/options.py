@@ -64,6 +64,14 @@ Augment = Annotated[
     str,
     typer.Option(help="Such as shift=2,rotate=10,scale=0.1,flip=0.5,erase=0.3.", rich_help_panel=TRAINING_PANEL),
 ]
+ReadAlong = Annotated[
+    bool,
+    typer.Option(
+        "--read-along",
+        help="Learn to answer after each step too; for networks that read in one direction.",
+        rich_help_panel=TRAINING_PANEL,
+    ),
+]
 Threads = Annotated[int, typer.Option(help="Processor threads per run.", rich_help_panel=RUNNING_PANEL)]
 TuneEpochs = Annotated[
     int | None,

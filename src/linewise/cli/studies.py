@@ -71,6 +71,7 @@ def arguments(d: dict[str, Any]) -> dict[str, Any]:
         "match": d["match"],
         "budget": parse_amount(d["budget"], "--budget") if d["budget"] else None,
         "augment": o.parse_augment(d["augment"]),
+        "read_along": defaults.READ_ALONG if d["read_along"] else 0.0,
         **{k: d[k] for k in (*PLAIN, "tune_epochs", "tune_images", "storage")},
     }
 

@@ -27,6 +27,7 @@ def train(
     clip: o.Clip = defaults.CLIP,
     label_smoothing: o.LabelSmoothing = defaults.LABEL_SMOOTHING,
     augment: o.Augment = "",
+    read_along: o.ReadAlong = False,
     images: o.Images = None,
     validation: o.Validation = None,
     test: o.Test = None,
@@ -59,6 +60,7 @@ def train(
         clip=clip,
         label_smoothing=label_smoothing,
         augment=o.parse_augment(augment),
+        read_along=defaults.READ_ALONG if read_along else 0.0,
         threads=threads,
     )
     image_set = load(

@@ -33,6 +33,7 @@ def tune(
     clip: o.Clip = defaults.CLIP,
     label_smoothing: o.LabelSmoothing = defaults.LABEL_SMOOTHING,
     augment: o.Augment = "",
+    read_along: o.ReadAlong = False,
     tune_epochs: o.TuneEpochs = None,
     tune_images: o.TuneImages = None,
     storage: o.Storage = None,

@@ -44,6 +44,45 @@ class Gallery:
     images_GHWC: np.ndarray
 
 
+@dataclass(frozen=True)
+class Steps:
+    """A run's answers on one split after each step of the reading; steps count from 1, as "rows read".
+
+    Attributes:
+        answers_NT: int64, the class answered after each kept step; the last column is the run's answer.
+        sure_NT: float32, the probability of that class, in steps of 1/255.
+        kept_T: int64, which steps the columns are, ascending; all of them, or 256 of a longer reading.
+        num_steps: steps of the whole reading, the last of `kept_T`.
+        first_ink_N: int64, the first step that is not blank.
+        last_ink_N: int64, the last one.
+    """
+
+    answers_NT: np.ndarray
+    sure_NT: np.ndarray
+    kept_T: np.ndarray
+    first_ink_N: np.ndarray
+    last_ink_N: np.ndarray
+
+    @property
+    def num_steps(self) -> int:
+        return int(self.kept_T[-1])
+
+
+@dataclass(frozen=True)
+class Films:
+    """Probabilities after each step for images of the most confused pairs; the first seed of each reader.
+
+    Attributes:
+        indices_F: int64, positions in the test set, all of them in the gallery.
+        probabilities: `FTK` float32 by the network's label.
+        kept: which steps these are (`T`, from 1) by the network's label.
+    """
+
+    indices_F: np.ndarray
+    probabilities: dict[str, np.ndarray]
+    kept: dict[str, np.ndarray]
+
+
 def read_predictions(path: Path, split: str) -> Predictions | None:
     """Answers on `validation` or `test` from a `predictions.npz`; None where the split is not in it.
 
@@ -119,6 +158,72 @@ def read_gallery(path: Path) -> Gallery:
     assert indices_G is not None
     assert images_GHWC is not None
     return Gallery(indices_G.astype(np.int64), images_GHWC)
+
+
+def read_steps(path: Path, split: str) -> Steps | None:
+    """Answers after each step from a `steps.npz`; None where the split is not in it.
+
+    Raises:
+        DataError: the file is damaged, or its arrays do not fit each other.
+    """
+    arrays = _read(path)
+    if f"{split}_answers" not in arrays:
+        return None
+    try:
+        answers_NT, sure_NT = arrays[f"{split}_answers"], arrays[f"{split}_sure"]
+        kept_T = arrays["steps"]
+        first_N, last_N = arrays[f"{split}_first_ink"], arrays[f"{split}_last_ink"]
+        fits = (
+            all(a.dtype.kind == "u" for a in (answers_NT, sure_NT, kept_T, first_N, last_N))
+            and answers_NT.shape == sure_NT.shape == (len(first_N), len(kept_T))
+            and answers_NT.size > 0
+            and first_N.shape == last_N.shape == (len(answers_NT),)
+            and _ascending(kept_T)
+            and first_N.min() >= 1
+            and bool((first_N <= last_N).all())
+            and last_N.max() <= kept_T[-1]
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise _damaged(path, str(error)) from None
+    if not fits:
+        raise _damaged(path, f"the arrays of the {split} split do not fit each other")
+    counts = (a.astype(np.int64) for a in (kept_T, first_N, last_N))
+    return Steps(answers_NT.astype(np.int64), sure_NT.astype(np.float32) / 255, *counts)
+
+
+def read_films(path: Path) -> Films:
+    """Probabilities after each step from a `films.npz`.
+
+    Raises:
+        DataError: the file is damaged, or its arrays do not fit each other.
+    """
+    arrays = _read(path)
+    films = Films(arrays.pop("indices", np.zeros(0)), {}, {})
+    for key, array in arrays.items():
+        kind, _, label = key.partition("_")
+        (films.kept if kind == "steps" else films.probabilities)[label] = array
+    fits = films.indices_F.dtype.kind in "iu" and films.probabilities.keys() == films.kept.keys()
+    for label, answers_FTK in films.probabilities.items() if fits else ():
+        kept_T = films.kept[label]
+        fits &= answers_FTK.dtype.kind == "f" and kept_T.dtype.kind == "u" and _ascending(kept_T)
+        fits &= answers_FTK.ndim == 3 and answers_FTK.shape[:2] == (len(films.indices_F), len(kept_T))
+    if not fits:
+        raise _damaged(path, "the arrays do not fit each other")
+    return Films(
+        films.indices_F.astype(np.int64),
+        {label: a.astype(np.float32) for label, a in films.probabilities.items()},
+        {label: a.astype(np.int64) for label, a in films.kept.items()},
+    )
+
+
+def _ascending(kept_T: np.ndarray) -> bool:
+    """Whether these can be the numbers of steps, from 1."""
+    return (
+        kept_T.ndim == 1
+        and kept_T.size > 0
+        and kept_T[0] >= 1
+        and bool((np.diff(kept_T.astype(np.int64)) > 0).all())
+    )
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:

@@ -8,3 +8,5 @@ LR = 5e-3
 WEIGHT_DECAY = 0.01
 CLIP = 1.0
 LABEL_SMOOTHING = 0.0
+READ_ALONG = 0.5
+"""Share of the loss with `--read-along`; without it, 0."""

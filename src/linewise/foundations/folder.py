@@ -5,7 +5,9 @@ STUDY/openings.jsonl                 each opening of the sealed test set
 STUDY/speed.json                     how fast each network learns and answers
 STUDY/tuning/                        tuning.json · journal.log: trials before the final runs, if any
 STUDY/gallery.npz                    test images that some run got wrong, and a few that none did
-STUDY/runs/<label>-<seed>/           run.json · epochs.csv · predictions.npz · model.safetensors · model.json
+STUDY/films.npz                      probabilities after each step for images of the most confused pairs
+STUDY/runs/<label>-<seed>/           run.json · epochs.csv · predictions.npz · model.safetensors · model.json;
+                                     steps.npz where the network answers after each step
 STUDY/report/                        index.html · figures/ · results.csv · results.json
 """
 
@@ -19,7 +21,17 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from linewise.foundations.arrays import Gallery, Predictions, read_gallery, read_learning, read_predictions
+from linewise.foundations.arrays import (
+    Films,
+    Gallery,
+    Predictions,
+    Steps,
+    read_films,
+    read_gallery,
+    read_learning,
+    read_predictions,
+    read_steps,
+)
 from linewise.foundations.errors import DataError
 from linewise.foundations.records import Epoch, Opening, RunRecord, StudySpec, describe
 from linewise.foundations.speed import Speed
@@ -63,6 +75,11 @@ class Run:
         """Whether each validation image was recognised after each epoch, bool `EN`; None in runs of old."""
         path = self.path / "predictions.npz"
         return read_learning(path) if path.exists() else None
+
+    def steps(self, split: str) -> Steps | None:
+        """Answers after each step on `validation` or `test`; None where the network has none before its end."""
+        path = self.path / "steps.npz"
+        return read_steps(path, split) if path.exists() else None
 
 
 class StudyFolder:
@@ -112,6 +129,10 @@ class StudyFolder:
         return self.path / "tuning" / "journal.log"
 
     @property
+    def films_path(self) -> Path:
+        return self.path / "films.npz"
+
+    @property
     def report_path(self) -> Path:
         return self.path / "report"
 
@@ -152,6 +173,9 @@ class StudyFolder:
 
     def gallery(self) -> Gallery | None:
         return read_gallery(self.gallery_path) if self.gallery_path.exists() else None
+
+    def films(self) -> Films | None:
+        return read_films(self.films_path) if self.films_path.exists() else None
 
 
 def _opening(path: Path, line: str) -> Opening:

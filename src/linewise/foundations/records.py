@@ -103,6 +103,8 @@ class TrainingDials(Record):
         clip: largest norm of the gradient; 0 turns clipping off.
         label_smoothing: share of the target spread over all classes.
         augment: augmentations by name and strength, such as {"shift": 2}.
+        read_along: share of the loss that is taken after the steps and not at the end; acts on networks that read
+            in one direction only.
     """
 
     epochs: int = Field(EPOCHS, ge=1, le=100_000)
@@ -111,6 +113,7 @@ class TrainingDials(Record):
     clip: float = Field(CLIP, ge=0)
     label_smoothing: float = Field(LABEL_SMOOTHING, ge=0, lt=1)
     augment: dict[str, float] = {}
+    read_along: float = Field(0.0, ge=0, le=1)
 
 
 class Recipe(TrainingDials):

@@ -14,9 +14,11 @@ from torch import Tensor, nn
 from linewise.foundations.errors import ConfigError, unknown_name
 from linewise.foundations.records import Family, Record
 from linewise.foundations.registry import Registry
+from linewise.reading import Reading
 
 MOST_LAYERS, MOST_UNITS, MOST_SIDE, MOST_PIXELS = 256, 1 << 24, 1 << 16, 1 << 26
 Features = Tensor | tuple[Tensor, ...]
+READS_STEP_BY_STEP = "a network that reads in one direction, such as lstm or gru"
 
 
 class NetworkConfig(Record):
@@ -40,7 +42,8 @@ class Network(nn.Module, ABC):
         num_features: F, numbers that enter the classifier.
         head: the classifier.
         answers_each_step: its features after a step depend on what was read so far only, so that `forward_head`
-            of a prefix is an answer.
+            of a prefix is an answer, and `forward_steps` gives all of them.
+        readings: the orders in which it reads, one per reader; none where it does not read step by step.
         counted_by_torch: its layers are not ours and have no closed forms; torch's counter alone is asked.
     """
 
@@ -49,6 +52,7 @@ class Network(nn.Module, ABC):
     num_features: int
     head: nn.Module
     answers_each_step: bool = False
+    readings: tuple[Reading, ...] = ()
     counted_by_torch: bool = False
 
     @abstractmethod
@@ -61,6 +65,21 @@ class Network(nn.Module, ABC):
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         return self.forward_head(self.forward_features(x_BCHW))
+
+    def forward_steps(self, x_BCHW: Tensor) -> Tensor:
+        """The answer after each step, logits `BTK`: `forward_head` of every prefix at once.
+
+        Raises:
+            ConfigError: the network has no answer before its end (see `answers_each_step`).
+        """
+        raise self.no_steps()
+
+    def no_steps(self) -> ConfigError:
+        """Why there are no answers before the end."""
+        return ConfigError(
+            f"{self.config.name} does not read step by step, so it has no answer before its end",
+            expected=READS_STEP_BY_STEP,
+        )
 
     def reset_classifier(self, num_classes: int) -> None:
         """A fresh classifier for another number of classes; everything else is kept.

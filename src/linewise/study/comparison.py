@@ -14,6 +14,7 @@ from linewise.foundations.records import Opening, StudySpec
 from linewise.foundations.tuning import TuningRecord
 from linewise.images import ImageSet, Part
 from linewise.study import heartbeat
+from linewise.study.along import film, unmoved_by_read_along
 from linewise.study.config import CompareConfig, make_spec
 from linewise.study.events import Events
 from linewise.study.examination import Examination, choose_pictures, examine, thumbnails
@@ -21,7 +22,7 @@ from linewise.study.executors import Executor
 from linewise.study.job import Job, run_job, share
 from linewise.study.lock import hold
 from linewise.study.resume import reconcile
-from linewise.study.storage import log_opening, sweep, write_failed, write_gallery
+from linewise.study.storage import log_opening, sweep, write_failed, write_films, write_gallery
 from linewise.study.tuning import tune
 from linewise.study.tuning.tune import tuned
 
@@ -51,7 +52,7 @@ def run_study(
     events = events or Events()
     spec = reconcile(path, make_spec(config, images.record, command))
     _check_storage(spec, storage)
-    with _begun(path, spec) as (folder, workplace):
+    with _begun(path, spec, events) as (folder, workplace):
         tuning = None
         if spec.tuning:
             tuning = tune(folder, spec, images, executor, workplace, events, storage=storage)
@@ -78,7 +79,7 @@ def run_tuning(
         raise ConfigError("no number of trials", where="--trials", expected="a number, such as 20")
     spec = reconcile(path, wanted.model_copy(update={"seeds": []}))
     _check_storage(spec, storage)
-    with _begun(path, spec) as (folder, workplace):
+    with _begun(path, spec, events) as (folder, workplace):
         return tune(folder, spec, images, executor, workplace, events, storage=storage)
 
 
@@ -90,8 +91,10 @@ def _check_storage(spec: StudySpec, storage: str | None) -> None:
 
 
 @contextmanager
-def _begun(path: Path, spec: StudySpec) -> Iterator[tuple[StudyFolder, Path]]:
+def _begun(path: Path, spec: StudySpec, events: Events) -> Iterator[tuple[StudyFolder, Path]]:
     """The study's folder, held, its specification written; and a folder to work in."""
+    if warning := unmoved_by_read_along(spec):
+        events.warned(warning)
     with hold(path):
         folder = StudyFolder(path)
         if not folder.spec_path.exists() or folder.spec() != spec:
@@ -193,6 +196,7 @@ def _one_of_each(folder: StudyFolder) -> list[Path]:
 def _hang_pictures(folder: StudyFolder, runs: list[Run], test: Part) -> None:
     indices_G = choose_pictures(runs, test.labels_N)
     write_gallery(folder, indices_G, thumbnails(test.images_NHWC, indices_G))
+    write_films(folder, film(runs, indices_G, test.images_NHWC, folder.spec().data))
 
 
 @contextmanager

@@ -23,10 +23,10 @@ from linewise.foundations.records import (
 from linewise.foundations.version import version
 from linewise.images.augment import check_strengths
 from linewise.models import parse_model, specify
-from linewise.models.create import create_on_meta
-from linewise.models.network import NETWORKS, NetworkConfig, check_sizes
+from linewise.models.network import NETWORKS, check_sizes
 from linewise.models.recurrent.readouts import stands_for
 from linewise.reading import parse as parse_reading
+from linewise.study.along import ghost, unmoved_by_read_along
 
 SMALL_SIDE, SMALL_BUDGET, BUDGET = 16, 20_000, 80_000
 STEPS_PER_EPOCH = 300
@@ -81,7 +81,8 @@ def make_spec(config: CompareConfig, data: DataRecord, command: str) -> StudySpe
     """The specification of a study: widths solved, batch size and budget chosen.
 
     Raises:
-        ConfigError: an unknown or doubled model, a budget too small, a batch larger than the data.
+        ConfigError: an unknown or doubled model, a budget too small, a batch larger than the data, a dial
+            without effect.
     """
     height, width, channels = data.shape
     if config.match == "none" and config.budget is not None:
@@ -116,7 +117,7 @@ def make_spec(config: CompareConfig, data: DataRecord, command: str) -> StudySpe
     recipe = make_recipe(config, sum(data.counts["train"].values()))
     if recipe.batch_size == 1:
         _check_single(models, data)
-    return StudySpec(
+    spec = StudySpec(
         linewise_version=version(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         command=command,
@@ -129,6 +130,8 @@ def make_spec(config: CompareConfig, data: DataRecord, command: str) -> StudySpe
         threads=config.threads,
         tuning=_make_plan(config, data, recipe),
     )
+    unmoved_by_read_along(spec)
+    return spec
 
 
 def _make_plan(config: CompareConfig, data: DataRecord, recipe: Recipe) -> TuningPlan | None:
@@ -157,17 +160,8 @@ def _check_single(models: list[ModelSpec], data: DataRecord) -> None:
     """Refuse networks that cannot be trained on single images: batch norm over a map of one pixel."""
     height, width, channels = data.shape
     for model in models:
-        ghost = create_on_meta(
-            NetworkConfig(
-                name=model.name,
-                num_classes=len(data.class_names),
-                in_chans=channels,
-                img_size=(height, width),
-                sizes=check_sizes(model.name, model.sizes),
-            )
-        )
         try:
-            ghost.train()(torch.zeros(1, channels, height, width, device="meta"))
+            ghost(model, data).train()(torch.zeros(1, channels, height, width, device="meta"))
         except ValueError:
             raise ConfigError(
                 f"batches of one image, and {model.label} normalises over the batch",

@@ -16,9 +16,8 @@ from linewise.foundations.records import DataRecord, RunRecord
 from linewise.foundations.speed import Speed
 from linewise.models.saved import load_model
 from linewise.study.heartbeat import Heartbeat
-from linewise.study.job import Arrays, pin_threads
+from linewise.study.job import Arrays, pin_threads, write_answers
 from linewise.study.stopwatch import ROUNDS, time_networks
-from linewise.study.storage import write_predictions
 from linewise.training.evaluation import probabilities
 
 GALLERY_LIMIT, GALLERY_SIDE, RIGHT_PER_CLASS = 3000, 64, 3
@@ -56,8 +55,8 @@ def examine(job: Examination) -> None:
     test = job.test.batches(job.data.preprocessing)
     steps = len(job.paths) + sum(ROUNDS.values())
     for i, path in enumerate(job.paths):
-        answers_NK = probabilities(load_model(path).network, test)
-        write_predictions(path, "test", answers_NK, test.labels_N)
+        network = load_model(path).network
+        write_answers(path, "test", network, test, probabilities(network, test))
         heartbeat.step(i + 1, steps)
     records = {path: RunRecord.load(path / "run.json") for path in job.timed}
     speed = time_networks(

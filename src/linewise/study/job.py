@@ -22,7 +22,8 @@ from linewise.images.sets import Part
 from linewise.models import Network, create_model
 from linewise.models.saved import save_model
 from linewise.study.heartbeat import Heartbeat
-from linewise.study.storage import new_run_folder, write_epochs, write_learning, write_predictions
+from linewise.study.storage import new_run_folder, write_epochs, write_learning, write_predictions, write_steps
+from linewise.training.along import steps_of
 from linewise.training.evaluation import correctness_and_loss, probabilities
 from linewise.training.loop import Outcome, train
 
@@ -132,11 +133,18 @@ def run_job(job: Job) -> None:
 
 def _evaluate(draft: Path, network: Network, training: Batches, validation: Batches) -> dict[str, float]:
     answers_NK = probabilities(network, validation)
-    write_predictions(draft, "validation", answers_NK, validation.labels_N)
+    write_answers(draft, "validation", network, validation, answers_NK)
     return {
         "train_accuracy": float(correctness_and_loss(network, training)[0].mean()),
         "validation_accuracy": float((answers_NK.argmax(axis=1) == validation.labels_N).mean()),
     }
+
+
+def write_answers(folder: Path, split: str, network: Network, images: Batches, answers_NK: np.ndarray) -> None:
+    """Add a split's answers to a run's folder, those after each step too where the network has them."""
+    if network.answers_each_step:
+        write_steps(folder, split, steps_of(network, images, answers_NK), answers_NK.shape[1])
+    write_predictions(folder, split, answers_NK, images.labels_N)
 
 
 def _times(outcome: Outcome, num_train: int) -> Times | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from linewise.foundations.arrays import Films, Steps
 from linewise.foundations.atomic import replace_file, write_text
 from linewise.foundations.folder import StudyFolder
 from linewise.foundations.records import Epoch, Opening, RunRecord
@@ -78,6 +79,21 @@ def write_learning(folder: Path, right_EN: np.ndarray) -> None:
     _add_arrays(folder / "predictions.npz", arrays)
 
 
+def write_steps(folder: Path, split: str, steps: Steps, num_classes: int) -> None:
+    """Add a split's answers after each step to `steps.npz`, in as few bytes as they need."""
+    count = np.min_scalar_type(steps.num_steps)
+    _add_arrays(
+        folder / "steps.npz",
+        {
+            "steps": steps.kept_T.astype(count),
+            f"{split}_answers": steps.answers_NT.astype(np.min_scalar_type(num_classes - 1)),
+            f"{split}_sure": np.rint(255 * steps.sure_NT).astype(np.uint8),
+            f"{split}_first_ink": steps.first_ink_N.astype(count),
+            f"{split}_last_ink": steps.last_ink_N.astype(count),
+        },
+    )
+
+
 def _add_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
     before: dict[str, np.ndarray] = {}
     if path.exists():
@@ -106,3 +122,16 @@ def write_gallery(folder: StudyFolder, indices_G: np.ndarray, images_GHWC: np.nd
     """`gallery.npz`: images for the report's pictures."""
     with replace_file(folder.gallery_path) as file:
         np.savez_compressed(file, allow_pickle=False, indices=indices_G, images=images_GHWC)
+
+
+def write_films(folder: StudyFolder, films: Films) -> None:
+    """`films.npz`: probabilities after each step, as float16; no file where there is nothing to show."""
+    if not films.probabilities or not len(films.indices_F):
+        folder.films_path.unlink(missing_ok=True)
+        return
+    arrays = {"indices": films.indices_F}
+    for label, answers_FTK in films.probabilities.items():
+        arrays[f"probabilities_{label}"] = answers_FTK.astype(np.float16)
+        arrays[f"steps_{label}"] = films.kept[label].astype(np.uint32)
+    with replace_file(folder.films_path) as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from linewise.foundations.records import Epoch, Recipe
@@ -17,6 +16,7 @@ from linewise.foundations.seeds import stream
 from linewise.images.batches import Batches
 from linewise.models import Network
 from linewise.training.evaluation import correctness_and_loss
+from linewise.training.loss import loss_and_answers
 from linewise.training.optimiser import make_optimiser
 
 
@@ -67,8 +67,7 @@ def train(
         network.train()
         started, total_loss, num_right, num_seen = time.perf_counter(), 0.0, 0, 0
         for x_BCHW, y_B in training.shuffled(recipe.batch_size, order, recipe.augment, augmenting):
-            logits_BK = network(x_BCHW)
-            loss = F.cross_entropy(logits_BK, y_B, label_smoothing=recipe.label_smoothing)
+            loss, answer_loss, logits_BK = loss_and_answers(network, x_BCHW, y_B, recipe)
             step += 1
             if not math.isfinite(value := loss.item()):
                 lr = schedule.get_last_lr()[0] if schedule else 0.0
@@ -81,7 +80,7 @@ def train(
                     torch.nn.utils.clip_grad_norm_(parameters, recipe.clip, foreach=True)
                 optimiser.step()
                 schedule.step()
-            total_loss += value * len(y_B)
+            total_loss += (value if answer_loss is loss else answer_loss.item()) * len(y_B)
             num_right += _num_right(logits_BK, y_B)
             num_seen += len(y_B)
             on_step(step, steps)

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from linewise.foundations.errors import ConfigError, unknown_name
 from linewise.kernels import Beside
-from linewise.models.network import NETWORKS, Entry, Features, Network
+from linewise.models.network import NETWORKS, READS_STEP_BY_STEP, Entry, Features, Network
 from linewise.models.recurrent.bodies import BODIES, Blocks, Plain, Reader
-from linewise.models.recurrent.readouts import make_readout
+from linewise.models.recurrent.readouts import Readout, make_readout
 from linewise.reading import parse as parse_reading
 
 JOINS = ("concat", "sum", "mean")
@@ -88,7 +88,9 @@ class RecurrentNetwork(Network):
             raise ConfigError(
                 f"join = {join} for one reading", expected="readings joined by +, such as rows+columns"
             )
-        self.answers_each_step = not bidirectional
+        self.bidirectional, self.readings = bidirectional, readings
+        num_steps = {r.num_steps(*img_size) for r in readings}
+        self.answers_each_step = not bidirectional and len(num_steps) == 1
         self.join = join
         readers: list[Reader] = []
         for r in readings:
@@ -125,13 +127,32 @@ class RecurrentNetwork(Network):
 
     def forward_head(self, features: Features, pre_logits: bool = False) -> Tensor:
         states = features if isinstance(features, tuple) else (features,)
-        answers = self.readouts(*states)
-        if self.join == "concat":
-            x_BF = torch.cat(answers, dim=1)
-        else:
-            x_BF = torch.stack(answers).sum(dim=0) / (len(answers) if self.join == "mean" else 1)
-        x_BF = self.dropout(x_BF)
+        x_BF = self.dropout(self._joined(self.readouts(*states)))
         return x_BF if pre_logits else self.head(x_BF)
+
+    def forward_steps(self, x_BCHW: Tensor) -> Tensor:
+        if not self.answers_each_step:
+            raise self.no_steps()
+        features = self.forward_features(x_BCHW)
+        states = features if isinstance(features, tuple) else (features,)
+        readouts = [readout for readout in self.readouts.children() if isinstance(readout, Readout)]
+        answers = tuple(r.each_step(h_BTF) for r, h_BTF in zip(readouts, states, strict=True))
+        return self.head(self.dropout(self._joined(answers)))
+
+    def no_steps(self) -> ConfigError:
+        why = "reads in two directions"
+        if not self.bidirectional:
+            lengths = ", ".join(f"{r.name} {r.num_steps(*self.img_size)}" for r in self.readings)
+            why = f"reads with different numbers of steps ({lengths})"
+        return ConfigError(
+            f"{self.config.name} {why}, so it has no answer before its end", expected=READS_STEP_BY_STEP
+        )
+
+    def _joined(self, answers: tuple[Tensor, ...]) -> Tensor:
+        """The readers' answers as one, over the last dimension."""
+        if self.join == "concat":
+            return torch.cat(answers, dim=-1)
+        return torch.stack(answers).sum(dim=0) / (len(answers) if self.join == "mean" else 1)
 
 
 def _scale(width: float, given: Mapping[str, Any], default_body: str) -> dict[str, int]:

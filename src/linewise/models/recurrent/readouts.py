@@ -1,4 +1,4 @@
-"""Readouts: from the states after each step to one vector per image."""
+"""Readouts: from the states after each step to one vector per image, or to one after each step."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from linewise.foundations.errors import unknown_name
+from linewise.kernels.scan import linear_scan
 
 READOUTS = ("auto", "last", "mean", "max", "attention", "last-mean")
 
 
 class Readout(nn.Module, ABC):
-    """Maps `h_BTF` to `x_BG`."""
+    """Maps `h_BTF` to `x_BG`; after every step, where the states know nothing of later steps."""
 
     num_outputs: int
 
@@ -24,6 +25,10 @@ class Readout(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, h_BTF: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def each_step(self, h_BTF: Tensor) -> Tensor:
+        """`x_BTG`, at each step what `forward` gives for the states up to it."""
 
 
 @final
@@ -44,6 +49,9 @@ class Last(Readout):
         half = h_BTF.shape[2] // 2
         return torch.cat([h_BTF[:, -1, :half], h_BTF[:, 0, half:]], dim=1)
 
+    def each_step(self, h_BTF: Tensor) -> Tensor:
+        return h_BTF
+
 
 @final
 class Mean(Readout):
@@ -52,6 +60,9 @@ class Mean(Readout):
     def forward(self, h_BTF: Tensor) -> Tensor:
         return h_BTF.mean(dim=1)
 
+    def each_step(self, h_BTF: Tensor) -> Tensor:
+        return _means(h_BTF)
+
 
 @final
 class Max(Readout):
@@ -59,6 +70,9 @@ class Max(Readout):
 
     def forward(self, h_BTF: Tensor) -> Tensor:
         return h_BTF.amax(dim=1)
+
+    def each_step(self, h_BTF: Tensor) -> Tensor:
+        return h_BTF.cummax(dim=1).values
 
 
 @final
@@ -74,6 +88,14 @@ class Attention(Readout):
         weight_BT1 = torch.softmax(self.score(h_BTF), dim=1)
         return (weight_BT1 * h_BTF).sum(dim=1)
 
+    def each_step(self, h_BTF: Tensor) -> Tensor:
+        """Each step scales the mean so far by what its own score leaves of the weight: a linear recurrence."""
+        score_TB1 = self.score(h_BTF).transpose(0, 1)
+        total_TB1 = torch.logcumsumexp(score_TB1, dim=0)
+        kept_TB1 = torch.cat([torch.zeros_like(total_TB1[:1]), torch.exp(total_TB1[:-1] - total_TB1[1:])])
+        added_TBF = torch.exp(score_TB1 - total_TB1) * h_BTF.transpose(0, 1)
+        return linear_scan(kept_TB1.expand_as(added_TBF), added_TBF).transpose(0, 1)
+
 
 @final
 class LastMean(Readout):
@@ -86,6 +108,15 @@ class LastMean(Readout):
 
     def forward(self, h_BTF: Tensor) -> Tensor:
         return torch.cat([self.last(h_BTF), h_BTF.mean(dim=1)], dim=1)
+
+    def each_step(self, h_BTF: Tensor) -> Tensor:
+        return torch.cat([h_BTF, _means(h_BTF)], dim=2)
+
+
+def _means(h_BTF: Tensor) -> Tensor:
+    """The mean up to each step."""
+    counts_T1 = torch.arange(1, h_BTF.shape[1] + 1, device=h_BTF.device, dtype=h_BTF.dtype)[:, None]
+    return h_BTF.cumsum(dim=1) / counts_T1
 
 
 def stands_for(bidirectional: bool) -> str:

@@ -1,0 +1,54 @@
+"""Which steps of a reading hold something: images often have a blank border."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from linewise.reading.base import PADDING, Reading
+
+FAINT = 25
+"""Levels of 255 that a pixel may differ from the background and still count as blank."""
+CHUNK = 1 << 24
+"""Pixels looked at in one go, those of overlapping windows counted as often as they are read."""
+
+
+def inked_steps(images_NHWC: np.ndarray, readings: Sequence[Reading]) -> tuple[np.ndarray, np.ndarray]:
+    """The first and the last step that is not blank, from 1, for each image.
+
+    A step is blank where every pixel is within 25 levels of the image's most frequent value (of each channel).
+    Several readers go through an image side by side; a step is blank where it is for all of them. Where every step
+    is blank, the first is 1 and the last T.
+
+    Args:
+        images_NHWC: uint8.
+        readings: of the same number of steps.
+
+    Returns:
+        `first_N` and `last_N`, int64.
+    """
+    height, width = images_NHWC.shape[1:3]
+    orders = [reading.order(height, width) for reading in readings]
+    size = max(1, CHUNK // sum(order_TP.size for order_TP in orders))
+    parts = [_inked(images_NHWC[i : i + size], orders) for i in range(0, len(images_NHWC), size)]
+    inked_NT = np.concatenate(parts)
+    num_steps = inked_NT.shape[1]
+    first_N, last_N = 1 + inked_NT.argmax(axis=1), num_steps - inked_NT[:, ::-1].argmax(axis=1)
+    return first_N, last_N
+
+
+def _inked(images_NHWC: np.ndarray, orders: list[np.ndarray]) -> np.ndarray:
+    images_NPC = np.asarray(images_NHWC).reshape(len(images_NHWC), -1, images_NHWC.shape[3])
+    far_NPC = np.abs(images_NPC.astype(np.int16) - _background(images_NPC)[:, None]) > FAINT
+    ink_NP = np.pad(far_NPC.any(axis=2), ((0, 0), (0, 1)))  # padding, at -1, is blank
+    assert PADDING == -1
+    return np.any([ink_NP[:, order_TP].any(axis=2) for order_TP in orders], axis=0)
+
+
+def _background(images_NPC: np.ndarray) -> np.ndarray:
+    """The most frequent value of each image and channel, `NC`; the smallest of several."""
+    num_images, _, channels = images_NPC.shape
+    place_NC = 256 * np.arange(num_images * channels).reshape(num_images, 1, channels)
+    counts = np.bincount((images_NPC + place_NC).ravel(), minlength=256 * num_images * channels)
+    return counts.reshape(num_images, channels, 256).argmax(axis=2).astype(np.int16)
