@@ -29,6 +29,7 @@ def compare(
     clip: o.Clip = defaults.CLIP,
     label_smoothing: o.LabelSmoothing = defaults.LABEL_SMOOTHING,
     augment: o.Augment = "",
+    read_along: o.ReadAlong = False,
     tune: Annotated[
         int | None,
         typer.Option(

@@ -52,9 +52,7 @@ def run_study(
     events = events or Events()
     spec = reconcile(path, make_spec(config, images.record, command))
     _check_storage(spec, storage)
-    if warning := unmoved_by_read_along(spec):
-        events.warned(warning)
-    with _begun(path, spec) as (folder, workplace):
+    with _begun(path, spec, events) as (folder, workplace):
         tuning = None
         if spec.tuning:
             tuning = tune(folder, spec, images, executor, workplace, events, storage=storage)
@@ -81,7 +79,7 @@ def run_tuning(
         raise ConfigError("no number of trials", where="--trials", expected="a number, such as 20")
     spec = reconcile(path, wanted.model_copy(update={"seeds": []}))
     _check_storage(spec, storage)
-    with _begun(path, spec) as (folder, workplace):
+    with _begun(path, spec, events) as (folder, workplace):
         return tune(folder, spec, images, executor, workplace, events, storage=storage)
 
 
@@ -93,8 +91,10 @@ def _check_storage(spec: StudySpec, storage: str | None) -> None:
 
 
 @contextmanager
-def _begun(path: Path, spec: StudySpec) -> Iterator[tuple[StudyFolder, Path]]:
+def _begun(path: Path, spec: StudySpec, events: Events) -> Iterator[tuple[StudyFolder, Path]]:
     """The study's folder, held, its specification written; and a folder to work in."""
+    if warning := unmoved_by_read_along(spec):
+        events.warned(warning)
     with hold(path):
         folder = StudyFolder(path)
         if not folder.spec_path.exists() or folder.spec() != spec:

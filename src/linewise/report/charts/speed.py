@@ -48,7 +48,7 @@ def ratio_chart(speeds: Speeds, works: dict[str, str]) -> Chart | None:
     longest = max(len(str(row["pair"])) for row in rows)
     return make(
         "speed-ratios",
-        "How many times as fast each recurrent network is as each convolutional one: medians over rounds measured in "
+        "How many times as fast each recurrent network is as each convolutional one: medians over rounds in "
         "alternation, with 95 % intervals. Right of the dashed line the recurrent network is faster.",
         alt.layer(one, whiskers, dots),
         width=560,
