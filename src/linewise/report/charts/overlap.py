@@ -126,8 +126,7 @@ def networks_chart(overlap: Overlap) -> Chart | None:
         if np.isfinite(matrix_GG[i, j])
     ]
     numbered = len(labels) <= MOST_WITH_NUMBERS
-    step = STEP if numbered else STEP // 2
-    step = max(step, 60 - 5 * len(labels))  # few networks get large cells
+    step = max(STEP, 280 // len(labels)) if numbered else STEP // 2
     base = alt.Chart(alt.Data(values=rows)).encode(
         x=alt.X(
             "other:N", sort=labels, title=None, axis=alt.Axis(labelAngle=-45, labelLimit=260, labelOverlap=False)
