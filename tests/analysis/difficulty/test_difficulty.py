@@ -102,8 +102,8 @@ def test_the_interval_of_a_part_adds_images_and_seeds(tmp_path: Path) -> None:
     hard = found.parts[1].accuracy["recurrent"]
     assert hard.estimate == pytest.approx(np.mean(mean))
     half_width = stats.t.ppf(0.975, df) * np.sqrt(images + seeds)
-    assert hard.high == pytest.approx(min(1, hard.estimate + half_width))
-    assert hard.low == pytest.approx(hard.estimate - half_width)
+    effective = stats.norm.ppf(0.975) ** 2 * hard.estimate * (1 - hard.estimate) / half_width**2
+    assert (hard.low, hard.high) == pytest.approx(wilson(hard.estimate * effective, effective))
 
 
 def test_hard_images_are_not_those_that_one_happened_to_miss(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 
 from linewise.analysis.intervals import difference, wilson
-from linewise.analysis.overlap.class_pairs import LEAST_IMAGES, ClassPairs, compare, holm
+from linewise.analysis.overlap.class_pairs import LEAST_IMAGES, ClassPairs, compare
 from linewise.analysis.overlap.panel import Panel
 
 CLASSES = 5
@@ -45,10 +45,13 @@ def found(of: Panel) -> ClassPairs:
     return pairs
 
 
-def test_holm_is_statsmodels() -> None:
-    p = np.random.default_rng(0).random(30) ** 3
-    assert holm(p.tolist()) == pytest.approx(multipletests(p, method="holm")[1])
-    assert holm([]) == []
+def test_correction_is_statsmodels_over_the_pairs_tested() -> None:
+    pairs = found(made(np.random.default_rng(0), more=0.3))
+    for listed in (pairs.ordered, pairs.unordered):
+        tested = [pair for pair in listed if pair.p is not None]
+        corrected = multipletests([pair.p for pair in tested], method="holm")[1]
+        assert [pair.p_holm for pair in tested] == pytest.approx(corrected)
+        assert [pair for pair in listed if pair.p is None] == listed[len(tested) :]
 
 
 def test_rates_by_hand_with_unequal_numbers_of_seeds() -> None:

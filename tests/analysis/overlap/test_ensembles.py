@@ -6,9 +6,11 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from linewise.analysis.intervals import accuracy
+from linewise.analysis.intervals import accuracy, wilson
 from linewise.analysis.overlap.ensembles import Ensembles, together
+from linewise.analysis.overlap.spread import half_width, share
 from worlds import Network, answers, study
 
 LABELS = ("reader", "convolver")
@@ -39,15 +41,28 @@ def test_means_over_all_pairs() -> None:
     assert gains == pytest.approx([found.mixed.estimate - twin for twin in twins])
 
 
-def test_one_run_by_itself_has_the_interval_of_every_other_accuracy() -> None:
-    """The jackknife of a mean is the variance of the mean."""
+def test_one_run_by_itself_is_what_the_table_of_networks_says() -> None:
     found, readers, _ = compared(np.random.default_rng(1), Network(), Network(), 5, 400)
-    expected = accuracy(np.stack([a.correct_N for a in readers]))
-    alone = found.alone_recurrent
-    assert (alone.estimate, alone.low, alone.high) == pytest.approx(
-        (expected.estimate, expected.low, expected.high)
-    )
-    assert alone.covers_seeds
+    assert found.alone_recurrent == accuracy(np.stack([a.correct_N for a in readers]))
+
+
+def test_the_jackknife_of_means_is_the_variance_of_the_mean() -> None:
+    rng = np.random.default_rng(6)
+    first_S, second_S = rng.normal(size=5), rng.normal(size=3)
+    left_out = [(side.sum() - side) / (len(side) - 1) for side in (first_S, second_S)]
+    parts = [(0.04, 99), (first_S.var(ddof=1) / 5, 4), (second_S.var(ddof=1) / 3, 2)]
+    total = sum(v for v, _ in parts)
+    quantile = stats.t.ppf(0.975, total**2 / sum(v**2 / df for v, df in parts))
+    assert half_width(parts[0], left_out) == pytest.approx(quantile * np.sqrt(total))
+
+
+def test_a_share_has_the_width_it_was_given_and_stays_within_one() -> None:
+    low, high = share(0.7, 0.01, 1000)
+    assert (high - low) / 2 == pytest.approx(0.01, rel=0.01)
+    low, high = share(0.995, 0.01, 1000)
+    assert 0.995 - low > high - 0.995
+    assert high < 1
+    assert share(1.0, 0.0, 50) == wilson(50, 50)
 
 
 @pytest.mark.parametrize(("seeds", "pairs", "covers"), [(1, False, False), (2, True, False), (3, True, True)])

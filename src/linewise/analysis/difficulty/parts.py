@@ -10,7 +10,8 @@ from scipy import stats
 
 from linewise.analysis.difficulty.measures import jurors
 from linewise.analysis.evidence import Evidence, NetworkEvidence
-from linewise.analysis.intervals import CONFIDENCE, Interval, bonett_price, wilson
+from linewise.analysis.intervals import CONFIDENCE, Interval, bonett_price
+from linewise.analysis.overlap.spread import share
 
 FAMILIES = ("recurrent", "convolutional")
 
@@ -120,12 +121,11 @@ def _interval(inside: list[np.ndarray], halves: list[_Half], weights: dict[str, 
         half_width = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * math.sqrt(total)
     inner = round(float(np.mean([i.sum() for i in inside])))
     low, high = estimate - half_width, estimate + half_width
-    if half_width == 0:  # nothing varies: no mistake, or nothing but mistakes
-        gain = len(weights) > 1
-        low, high = bonett_price(np.full(inner, estimate)) if gain else wilson(round(estimate * inner), inner)
-    return Interval(
-        estimate, max(-1.0 if len(weights) > 1 else 0.0, low), min(1.0, high), inner, min(seeds), covers
-    )
+    if len(weights) == 1:
+        low, high = share(estimate, half_width, inner)
+    elif half_width == 0:  # no mistake, or nothing but mistakes
+        low, high = bonett_price(np.full(inner, estimate))
+    return Interval(estimate, max(-1.0, low), min(1.0, high), inner, min(seeds), covers)
 
 
 def _of_seeds(rates: list[tuple[int, int, float]]) -> tuple[float, int]:

@@ -10,8 +10,8 @@ import numpy as np
 
 from linewise.analysis.beside import best
 from linewise.analysis.evidence import Evidence
-from linewise.analysis.intervals import Interval, bonett_price, wilson
-from linewise.analysis.overlap.spread import half_width
+from linewise.analysis.intervals import Interval, accuracy, bonett_price
+from linewise.analysis.overlap.spread import half_width, share
 from linewise.foundations.arrays import Predictions
 
 Seeds = list[int]
@@ -56,23 +56,20 @@ def together(labels: tuple[str, str], recurrent: list[Predictions], convolutiona
     """Compare all pairs of runs of two networks, at least one run of each."""
     labels_N = recurrent[0].labels_N
     r_SNK, c_SNK = (np.stack([a.probabilities_NK for a in side]) for side in (recurrent, convolutional))
-    r_SN, c_SN = (np.stack([a.correct_N for a in side]) for side in (recurrent, convolutional))
     r_SSN, c_SSN, m_SSN = (_right(a, b, labels_N) for a, b in ((r_SNK, r_SNK), (c_SNK, c_SNK), (r_SNK, c_SNK)))
     measures: dict[str, Measure] = {
-        "alone_recurrent": lambda r, c: r_SN[r].mean(axis=0) if r else None,
-        "alone_convolutional": lambda r, c: c_SN[c].mean(axis=0) if c else None,
         "two_recurrent": lambda r, c: _twins(r_SSN, r),
         "two_convolutional": lambda r, c: _twins(c_SSN, c),
         "mixed": lambda r, c: m_SSN[np.ix_(r, c)].mean(axis=(0, 1)) if r and c else None,
     }
     gains = {f"over_{family}": _less(measures["mixed"], measures[f"two_{family}"]) for family in
              ("recurrent", "convolutional")}  # fmt: skip
-    sizes = {"alone_recurrent": (len(r_SN), 0), "two_recurrent": (len(r_SN), 0)}
-    sizes |= {"alone_convolutional": (0, len(c_SN)), "two_convolutional": (0, len(c_SN))}
-    both = len(r_SN), len(c_SN)
+    both = len(r_SNK), len(c_SNK)
+    sizes = {"two_recurrent": (both[0], 0), "two_convolutional": (0, both[1])}
     found = {name: _interval(measure, sizes.get(name, both)) for name, measure in measures.items()}
     found |= {name: _interval(measure, both, gain=True) for name, measure in gains.items()}
-    return Ensembles(*labels, **found)  # type: ignore[arg-type]
+    alone = [accuracy(np.stack([a.correct_N for a in side])) for side in (recurrent, convolutional)]
+    return Ensembles(*labels, *alone, **found)  # type: ignore[arg-type]
 
 
 def _right(first_SNK: np.ndarray, second_SNK: np.ndarray, labels_N: np.ndarray) -> np.ndarray:
@@ -107,12 +104,9 @@ def _interval(measure: Measure, sizes: tuple[int, int], *, gain: bool = False) -
     ]  # fmt: skip
     covers = all(found is not None for side in left_out for found in side)
     means = [np.array([found.mean() for found in side if found is not None]) for side in left_out if side]
-    part = (float(per_image_N.var(ddof=1)) / images if images > 1 else 0.0), images - 1
-    half = half_width(part, means if covers else [])
-    low, high = estimate - half, estimate + half
-    if gain and (half == 0 or not covers):
-        low, high = bonett_price(per_image_N)
-    elif half == 0 or not covers:
-        low, high = wilson(round(estimate * images), images)
-    least = -1.0 if gain else 0.0
-    return Interval(estimate, max(least, low), min(1.0, high), images, min(s for s in sizes if s), covers)
+    part = (float(per_image_N.var(ddof=1)) / images if images > 1 else 0.0), max(1, images - 1)
+    half, seeds = half_width(part, means if covers else []), min(s for s in sizes if s)
+    if not gain:
+        return Interval(estimate, *share(estimate, half, images), images, seeds, covers)
+    low, high = (estimate - half, estimate + half) if half > 0 and covers else bonett_price(per_image_N)
+    return Interval(estimate, max(-1.0, low), min(1.0, high), images, seeds, covers)

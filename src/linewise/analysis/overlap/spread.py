@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from linewise.analysis.intervals import CONFIDENCE
+from linewise.analysis.intervals import CONFIDENCE, wilson
 
 
 def half_width(
@@ -29,3 +29,14 @@ def half_width(
         return 0.0
     freedom = total**2 / sum(variance**2 / max(1, df) for variance, df in parts)
     return float(stats.t.ppf((1 + confidence) / 2, freedom)) * math.sqrt(total)
+
+
+def share(estimate: float, half: float, images: int) -> tuple[float, float]:
+    """Ends of the interval of a share: Wilson's, of as many images as would give it this half width.
+
+    Without a width, of all images; as `intervals.accuracy` has it.
+    """
+    effective = float(images)
+    if half > 0 and 0 < estimate < 1:
+        effective = float(stats.norm.ppf((1 + CONFIDENCE) / 2)) ** 2 * estimate * (1 - estimate) / half**2
+    return wilson(estimate * effective, effective)

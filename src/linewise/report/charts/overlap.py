@@ -11,8 +11,8 @@ from linewise.analysis.overlap.verdict import Kind
 from linewise.report.charts.chart import CONVOLUTIONAL, INK, OTHER, RECURRENT, Chart, make
 
 MOST_DOTS, MOST_WITH_NUMBERS = 1_200, 20
-ROW = 46
-"""Pixels of a row of dots."""
+ROW, STEP = 46, 36
+"""Pixels of a row of dots, and of a cell."""
 GOLDEN = (5**0.5 - 1) / 2
 HUES = {"recurrent": RECURRENT[0], "convolutional": CONVOLUTIONAL[0], "": OTHER[0]}
 TITLES = {"same network": "{}, two seeds of a network", "same family": "{}, two networks"}
@@ -126,7 +126,7 @@ def networks_chart(overlap: Overlap) -> Chart | None:
         if np.isfinite(matrix_GG[i, j])
     ]
     numbered = len(labels) <= MOST_WITH_NUMBERS
-    step = 36 if numbered else 16
+    step = max(STEP, 280 // len(labels)) if numbered else STEP // 2
     base = alt.Chart(alt.Data(values=rows)).encode(
         x=alt.X(
             "other:N", sort=labels, title=None, axis=alt.Axis(labelAngle=-45, labelLimit=260, labelOverlap=False)
