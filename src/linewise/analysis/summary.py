@@ -14,6 +14,7 @@ from linewise.analysis.intervals import Interval, accuracy
 from linewise.analysis.overlap import ClassPairs, Ensembles, Overlap, class_pairs, ensembles, overlap
 from linewise.analysis.speed import Speeds, speeds
 from linewise.analysis.statistics.panel import Panel, panel
+from linewise.analysis.statistics.sight import Sight, sight
 from linewise.analysis.verdicts import Verdicts, weigh
 from linewise.foundations.folder import Run, StudyFolder
 from linewise.foundations.records import Latency
@@ -95,6 +96,11 @@ class Summary:
     def panel(self) -> Panel:
         """Every two networks compared, on test images or, before there are answers, on validation images."""
         return panel(self.evidence)
+
+    @cached_property
+    def sight(self) -> Sight | None:
+        """What could be seen between the networks of the answer; None unless both families have answers."""
+        return sight(self.evidence)
 
     def rows(self) -> list[dict[str, Any]]:
         """One flat row per network."""

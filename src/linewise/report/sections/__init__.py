@@ -9,10 +9,16 @@ from linewise.report.charts.chart import Looks
 from linewise.report.pictures import Pictures
 from linewise.report.sections.difficulty import section as difficulty
 from linewise.report.sections.overlap import section as overlap
+from linewise.report.sections.panel import section as panel
 from linewise.report.sections.section import Section
 from linewise.report.sections.speed import section as speed
 
-SECTIONS: tuple[Callable[[Summary, Looks, Pictures | None], Section | None], ...] = (speed, overlap, difficulty)
+SECTIONS: tuple[Callable[[Summary, Looks, Pictures | None], Section | None], ...] = (
+    panel,
+    speed,
+    overlap,
+    difficulty,
+)
 """In the order of the page."""
 
 
