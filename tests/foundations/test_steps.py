@@ -100,6 +100,7 @@ def films() -> Films:
         np.array([3, 8, 11]),
         {"lstm": rng.random((3, 5, 4), dtype=np.float32), "gru@rows3,layers=2": rng.random((3, 2, 4))},
         {"lstm": np.arange(1, 6), "gru@rows3,layers=2": np.array([1, 10])},
+        {"lstm": np.arange(1, 13).reshape(4, 3), "gru@rows3,layers=2": np.ones((4, 3), dtype=np.int64)},
     )
 
 
@@ -113,7 +114,8 @@ def test_films_come_back_as_they_were(tmp_path: Path) -> None:
     for label, answers_FTK in films().probabilities.items():
         np.testing.assert_allclose(again.probabilities[label], answers_FTK, atol=1e-3)
         np.testing.assert_array_equal(again.kept[label], films().kept[label])
-    write_films(folder, Films(np.zeros(0, dtype=np.int64), {}, {}))  # nothing to show any more
+        np.testing.assert_array_equal(again.seen[label], films().seen[label])
+    write_films(folder, Films(np.zeros(0, dtype=np.int64), {}, {}, {}))  # nothing to show any more
     assert folder.films() is None
 
 
@@ -128,6 +130,8 @@ def test_films_come_back_as_they_were(tmp_path: Path) -> None:
         ("probabilities_lstm", None),
         ("steps_lstm", lambda a: a[::-1].copy()),
         ("steps_lstm", None),
+        ("seen_lstm", lambda a: a[0]),
+        ("seen_rnn", lambda a: np.ones((2, 2), dtype=np.uint32)),
     ],
 )
 def test_damaged_films_are_refused(tmp_path: Path, name: str, damage: Any) -> None:
@@ -138,7 +142,7 @@ def test_damaged_films_are_refused(tmp_path: Path, name: str, damage: Any) -> No
     if damage is None:
         del kept[name]
     else:
-        kept[name] = damage(kept[name])
+        kept[name] = damage(kept.get(name))
     np.savez_compressed(path, allow_pickle=False, **kept)
     with pytest.raises(DataError, match="cannot be used"):
         read_films(path)

@@ -21,6 +21,8 @@ MORE = [
     "columns4-stride4-reversed",
     "patches5-permuted9",
     "hilbert-reversed",
+    "columns3-stride2-outwards",
+    "patches3-outwards-reversed",
 ]
 
 
@@ -43,6 +45,27 @@ def test_reading_then_unreading_is_the_identity(name: str, height: int, width: i
     assert reading.size(height, width) == reading.order(height, width).shape
     assert x_BTD.shape == (2, reading.num_steps(height, width), reading.num_features(channels, height, width))
     assert torch.equal(reading.unread(x_BTD, channels, height, width), x_BCHW)
+
+
+@pytest.mark.parametrize("name", [*EXAMPLES, *MORE])
+def test_a_pixel_is_first_seen_at_the_first_step_that_holds_it(name: str) -> None:
+    (reading,) = parse(name)
+    order_TP, seen_HW = reading.order(11, 7), reading.first_seen(11, 7)
+    for pixel in range(77):
+        assert seen_HW[pixel // 7, pixel % 7] == 1 + min(t for t, held_P in enumerate(order_TP) if pixel in held_P)
+
+
+def test_outwards_begins_in_the_middle_and_goes_before_and_after_it_in_turn() -> None:
+    assert parse("rows-outwards")[0].order(6, 1).ravel().tolist() == [2, 3, 1, 4, 0, 5]
+    assert parse("rows-outwards-reversed")[0].order(5, 1).ravel().tolist() == [4, 0, 3, 1, 2]
+    assert parse("rows3-stride2-outwards")[0].order(7, 1).tolist() == [[2, 3, 4], [0, 1, 2], [4, 5, 6]]
+
+
+@pytest.mark.parametrize("name", ["rows-outwards-outwards", "rows-reversed-outwards"])
+def test_outwards_once_and_before_reversed(name: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse(name)
+    assert refused.value.expected == "-outwards once, before -reversed"
 
 
 @pytest.mark.parametrize("name", ["rows", "columns", "rows5-stride2", "columns3"])

@@ -89,6 +89,9 @@ def test_films_show_the_most_confused_pairs_by_the_first_seed(finished: StudyFol
     assert all(any(pairs[pair] >= fewest for pair in of_image[i]) for i in films.indices_F.tolist())
     images_NHWC = digits.test.open("a test of films", lambda reason: None).images_NHWC[films.indices_F]
     pre = finished.spec().data.preprocessing
+    rows_HW = np.repeat(np.arange(1, 9)[:, None], 8, axis=1)
+    np.testing.assert_array_equal(films.seen["lstm"], rows_HW)
+    np.testing.assert_array_equal(films.seen["gru@rows+columns"], np.minimum(rows_HW, rows_HW.T))
     for label, answers_FTK in films.probabilities.items():
         network = load_model(finished.run_path(label, 0)).network
         images = Batches(images_NHWC, np.zeros(len(images_NHWC)), pre["mean"], pre["std"])

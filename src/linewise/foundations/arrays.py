@@ -76,11 +76,13 @@ class Films:
         indices_F: int64, positions in the test set, all of them in the gallery.
         probabilities: `FTK` float32 by the network's label.
         kept: which steps these are (`T`, from 1) by the network's label.
+        seen: at which step each pixel is first read (`HW`, from 1) by the network's label; none in studies of old.
     """
 
     indices_F: np.ndarray
     probabilities: dict[str, np.ndarray]
     kept: dict[str, np.ndarray]
+    seen: dict[str, np.ndarray]
 
 
 def read_predictions(path: Path, split: str) -> Predictions | None:
@@ -198,21 +200,25 @@ def read_films(path: Path) -> Films:
         DataError: the file is damaged, or its arrays do not fit each other.
     """
     arrays = _read(path)
-    films = Films(arrays.pop("indices", np.zeros(0)), {}, {})
+    indices_F = arrays.pop("indices", np.zeros(0))
+    parts: dict[str, dict[str, np.ndarray]] = {"probabilities": {}, "steps": {}, "seen": {}}
     for key, array in arrays.items():
         kind, _, label = key.partition("_")
-        (films.kept if kind == "steps" else films.probabilities)[label] = array
-    fits = films.indices_F.dtype.kind in "iu" and films.probabilities.keys() == films.kept.keys()
-    for label, answers_FTK in films.probabilities.items() if fits else ():
-        kept_T = films.kept[label]
-        fits &= answers_FTK.dtype.kind == "f" and kept_T.dtype.kind == "u" and _ascending(kept_T)
-        fits &= answers_FTK.ndim == 3 and answers_FTK.shape[:2] == (len(films.indices_F), len(kept_T))
+        parts.setdefault(kind, {})[label] = array
+    probabilities, kept, seen = (parts.pop(kind) for kind in ("probabilities", "steps", "seen"))
+    fits = indices_F.dtype.kind in "iu" and probabilities.keys() == kept.keys() >= seen.keys() and not parts
+    for label, answers_FTK in probabilities.items() if fits else ():
+        kept_T, seen_HW = kept[label], seen.get(label, np.ones((1, 1), dtype=np.uint32))
+        fits &= answers_FTK.dtype.kind == "f" and kept_T.dtype.kind == seen_HW.dtype.kind == "u"
+        fits &= _ascending(kept_T) and seen_HW.ndim == 2 and answers_FTK.ndim == 3
+        fits &= answers_FTK.shape[:2] == (len(indices_F), len(kept_T))
     if not fits:
         raise _damaged(path, "the arrays do not fit each other")
     return Films(
-        films.indices_F.astype(np.int64),
-        {label: a.astype(np.float32) for label, a in films.probabilities.items()},
-        {label: a.astype(np.int64) for label, a in films.kept.items()},
+        indices_F.astype(np.int64),
+        {label: a.astype(np.float32) for label, a in probabilities.items()},
+        {label: a.astype(np.int64) for label, a in kept.items()},
+        {label: a.astype(np.int64) for label, a in seen.items()},
     )
 
 

@@ -44,6 +44,14 @@ class Reading(ABC):
         """D, the numbers in one step: its pixels times the channels, the channels of a pixel side by side."""
         return self.size(height, width)[1] * channels
 
+    def first_seen(self, height: int, width: int) -> np.ndarray:
+        """At which step, from 1, each pixel is first read, `HW`."""
+        order_TP = self.order(height, width)
+        steps_TP = np.broadcast_to(np.arange(1, len(order_TP) + 1)[:, None], order_TP.shape)
+        seen_L = np.full(height * width + 1, len(order_TP))
+        np.minimum.at(seen_L, order_TP, steps_TP)  # padding, at -1, falls into the one too many
+        return seen_L[:-1].reshape(height, width)
+
     def read(self, x_BCHW: Tensor) -> Tensor:
         """Images as sequences, `x_BTD`."""
         channels, height, width = x_BCHW.shape[1:]
@@ -82,6 +90,30 @@ class Reversed(Reading):
 
     def order(self, height: int, width: int) -> np.ndarray:
         return self.reading.order(height, width)[::-1].copy()
+
+    def size(self, height: int, width: int) -> tuple[int, int]:
+        return self.reading.size(height, width)
+
+
+@final
+class Outwards(Reading):
+    """Another reading from its middle step outwards, before and after it in turn; a step holds what it held.
+
+    What is in the middle of a picture tends to tell most, and its border least.
+
+    >>> from linewise.reading.lines import Rows
+    >>> Outwards(Rows()).order(5, 1).ravel().tolist()
+    [2, 1, 3, 0, 4]
+    """
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+        self.name = f"{reading.name}-outwards"
+
+    def order(self, height: int, width: int) -> np.ndarray:
+        order_TP = self.reading.order(height, width)
+        from_middle_T = np.abs(np.arange(len(order_TP)) - (len(order_TP) - 1) / 2)
+        return order_TP[np.argsort(from_middle_T, kind="stable")]
 
     def size(self, height: int, width: int) -> tuple[int, int]:
         return self.reading.size(height, width)

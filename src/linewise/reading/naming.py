@@ -3,6 +3,7 @@
 rows | columns | rowsN | columnsN [-strideM]        windows of N lines, every M-th
 pixels | snake | spiral-in | spiral-out | hilbert | zorder | permuted[SEED]
 patchesP[-ORDER]                                    patches of P×P pixels, in any of these orders
+READING-outwards                                    from the middle step outwards
 READING-reversed                                    from the last step to the first
 READING+READING                                     several readers of one image
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 import re
 
 from linewise.foundations.errors import ConfigError, unknown_name
-from linewise.reading.base import Reading, Reversed
+from linewise.reading.base import Outwards, Reading, Reversed
 from linewise.reading.cells import Cells
 from linewise.reading.lines import Columns, Rows
 from linewise.reading.orders import ORDERS, Order, permuted
@@ -33,6 +34,7 @@ EXAMPLES: dict[str, str] = {
     "patches4-snake": "a patch of 4×4 pixels, left to right and back again",
     "patches4-spiral-in": "a patch of 4×4 pixels, from the corner to the middle",
     "patches4-hilbert": "a patch of 4×4 pixels along a Hilbert curve",
+    "rows-outwards": "one row of pixels, from the middle outwards",
     "rows-reversed": "one row of pixels, from bottom to top",
 }
 """One of each kind, and what a step of it is."""
@@ -65,6 +67,11 @@ def _parse_one(text: str) -> Reading:
         raise ConfigError(f"reading {text[:80]!r} is reversed twice", expected="-reversed once, or not at all")
     if body != text:
         return Reversed(_parse_one(body))
+    body = text.removesuffix("-outwards")
+    if body.endswith(("-outwards", "-reversed")):
+        raise ConfigError(f"reading {text[:80]!r}", expected="-outwards once, before -reversed")
+    if body != text:
+        return Outwards(_parse_one(body))
     if found := re.fullmatch(r"(rows|columns)(\d*)(?:-stride(\d+))?", text):
         lines, size, stride = found[1], _number(text, found[2], 1), _number(text, found[3], 1)
         if stride > size:

@@ -89,7 +89,7 @@ def film(runs: list[Run], indices_G: np.ndarray, images_NHWC: np.ndarray, data: 
     """
     reading = readers(runs)
     indices_F = choose_films(reading, indices_G)
-    films = Films(indices_F, {}, {})
+    films = Films(indices_F, {}, {}, {})
     if not len(indices_F):
         return films
     images_FHWC, pre = np.asarray(images_NHWC[indices_F]), data.preprocessing
@@ -100,4 +100,6 @@ def film(runs: list[Run], indices_G: np.ndarray, images_NHWC: np.ndarray, data: 
             films.probabilities[run.label], films.kept[run.label] = probabilities_along(
                 network, images, MOST_FRAMES
             )
+            seen = [reading.first_seen(*network.config.img_size) for reading in network.readings]
+            films.seen[run.label] = np.minimum.reduce(seen)
     return films

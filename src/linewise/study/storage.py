@@ -133,5 +133,6 @@ def write_films(folder: StudyFolder, films: Films) -> None:
     for label, answers_FTK in films.probabilities.items():
         arrays[f"probabilities_{label}"] = answers_FTK.astype(np.float16)
         arrays[f"steps_{label}"] = films.kept[label].astype(np.uint32)
+        arrays[f"seen_{label}"] = films.seen[label].astype(np.uint32)
     with replace_file(folder.films_path) as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
