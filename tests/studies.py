@@ -10,7 +10,9 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from linewise.foundations.arrays import Films, Steps
 from linewise.foundations.environment import environment
+from linewise.foundations.folder import StudyFolder
 from linewise.foundations.records import (
     Cost,
     DataRecord,
@@ -23,7 +25,7 @@ from linewise.foundations.records import (
     StudySpec,
     Times,
 )  # fmt: skip
-from linewise.study.storage import write_epochs, write_predictions
+from linewise.study.storage import write_epochs, write_films, write_predictions, write_steps
 
 FAMILIES = {
     "lstm": "recurrent",
@@ -48,8 +50,12 @@ def make_study(
     diverged: tuple[str, int] | None = None,
     missing: tuple[str, int] | Literal["all"] | None = None,
     data_name: str = "synthetic",
+    readers: tuple[str, ...] = (),
 ) -> Path:
-    """Write a study whose networks are wrong with the given probabilities, at random."""
+    """Write a study whose networks are wrong with the given probabilities, at random.
+
+    Networks in `readers` have answers after each of `side` rows, and films.
+    """
     rng = np.random.default_rng(0)
     errors = {"lstm": 0.08, "gru": 0.07, "cnn": 0.03, "linear": 0.15} if errors is None else errors
     names = class_names or [str(k) for k in range(10)]
@@ -85,6 +91,8 @@ def make_study(
                 for split in ("validation", "test") if tested else ("validation",):
                     answers_NK = _answers(rng, labels[split], classes, errors[model.label])
                     write_predictions(run, split, answers_NK, labels[split])
+                    if model.label in readers:
+                        write_steps(run, split, _steps(answers_NK, side, seed), classes)
                     right_N = answers_NK.argmax(1) == labels[split]
                     fields[f"{split}_accuracy"] = float(right_N.mean())
                     wrong |= set(np.flatnonzero(~right_N).tolist()) if split == "test" else set()
@@ -107,7 +115,38 @@ def make_study(
         indices_G = np.array(sorted(wrong | set(range(5))))
         images = _digits(labels["test"][indices_G], side, channels)
         np.savez_compressed(path / "gallery.npz", indices=indices_G, images=images)
+        if readers:
+            write_films(StudyFolder(path), _films(path, readers, indices_G[:50], side, classes))
     return path
+
+
+def _steps(answers_NK: np.ndarray, side: int, seed: int) -> Steps:
+    """Answers that settle late on every fifth image and turn by the way to the class after or before."""
+    rng = np.random.default_rng(seed)
+    images, classes = answers_NK.shape
+    final_N = answers_NK.argmax(axis=1)
+    settled_N = np.where(np.arange(images) % 5 == 0, side - 1, rng.integers(1, side, images))
+    other_N = np.where(rng.random(images) < 0.5, final_N + 1, final_N - 1) % classes
+    early_NT = np.arange(side) < settled_N[:, None]
+    answers_NT = np.where(early_NT, other_N[:, None], final_N[:, None])
+    answers_NT[:, 0] = 0
+    sure_NT = np.minimum(1, np.linspace(0.2, 1, side) + 0.1 * rng.random((images, side))).astype(np.float32)
+    first_N = rng.integers(1, 3, images)
+    return Steps(answers_NT, sure_NT, np.arange(1, side + 1), first_N, np.full(images, side))
+
+
+def _films(path: Path, readers: tuple[str, ...], indices_F: np.ndarray, side: int, classes: int) -> Films:
+    films = Films(indices_F, {}, {}, {})
+    for label in readers:
+        with np.load(path / "runs" / f"{label}-0" / "steps.npz") as arrays:
+            answers_FT, sure_FT = arrays["test_answers"][indices_F], arrays["test_sure"][indices_F] / 255
+        rest_FT1 = ((1 - sure_FT) / (classes - 1))[..., None]
+        films.probabilities[label] = np.where(
+            np.arange(classes) == answers_FT[..., None], sure_FT[..., None], rest_FT1
+        )
+        films.kept[label] = np.arange(1, side + 1)
+        films.seen[label] = np.repeat(np.arange(1, side + 1)[:, None], side, axis=1)
+    return films
 
 
 def _digits(labels_G: np.ndarray, side: int, channels: int) -> np.ndarray:

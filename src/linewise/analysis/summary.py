@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from linewise.analysis.answer import Answer, answer
+from linewise.analysis.depth import Depth, depth
 from linewise.analysis.difficulty import Difficulty, difficulty
 from linewise.analysis.evidence import Evidence, NetworkEvidence
 from linewise.analysis.intervals import Interval, accuracy
@@ -76,6 +77,11 @@ class Summary:
     def class_pairs(self) -> ClassPairs | None:
         """Which classes one family confuses more often; None unless both have answers."""
         return class_pairs(self.evidence)
+
+    @cached_property
+    def depth(self) -> Depth | None:
+        """After how much of the reading answers stay; None where no network answers after each step."""
+        return depth(self.evidence)
 
     @cached_property
     def difficulty(self) -> Difficulty | None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from linewise.analysis.depth.measures import reading_depth
 from linewise.analysis.evidence import Evidence, NetworkEvidence
-from linewise.foundations.arrays import Steps
 from linewise.foundations.folder import Run
 
 MEASURES = {
@@ -50,7 +50,7 @@ def witnesses(evidence: Evidence, split: str) -> list[Witness]:
             measures = {"wrong": (~answers.correct_N).astype(np.float64)}
             measures |= _of_learning(run, len(answers.labels_N)) if split == "validation" else {}
             if steps := run.steps(split):
-                measures["depth"] = reading_depth(steps)
+                measures["depth"] = reading_depth(steps) / steps.num_steps
             found.append(Witness(network.family, half_by_seed[run.seed], measures))
     return found
 
@@ -76,13 +76,6 @@ def times_forgotten(correct_EN: np.ndarray) -> np.ndarray:
     array([2, 0, 0, 1])
     """
     return (correct_EN[:-1] & ~correct_EN[1:]).sum(axis=0)
-
-
-def reading_depth(steps: Steps) -> np.ndarray:
-    """After which share of the reading, from 1/T to 1, each answer stays as it is."""
-    other_NT = steps.answers_NT != steps.answers_NT[:, -1:]
-    last_other_N = np.where(other_NT.any(axis=1), other_NT.shape[1] - other_NT[:, ::-1].argmax(axis=1), 0)
-    return steps.kept_T[last_other_N] / steps.num_steps
 
 
 def over_families(found: list[Witness], measure: str) -> np.ndarray | None:
