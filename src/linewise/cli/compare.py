@@ -40,7 +40,6 @@ def compare(
     tune_epochs: o.TuneEpochs = None,
     tune_images: o.TuneImages = None,
     storage: o.Storage = None,
-    read_along: o.ReadAlong = False,
     images: o.Images = None,
     validation: o.Validation = None,
     test: o.Test = None,
