@@ -155,8 +155,10 @@ def ratio_to_target(recurrent: NetworkSpeed, convolutional: NetworkSpeed) -> Spr
         return None
     gap, half = statistics.fmean(logs[0]) - statistics.fmean(logs[1]), 0.0
     if min(map(len, logs)) > 1:
-        interval = stats.ttest_ind(*logs, equal_var=False).confidence_interval(CONFIDENCE)
-        half = 0.0 if math.isnan(interval.high) else (float(interval.high) - float(interval.low)) / 2
+        parts = [(statistics.variance(a) / len(a), len(a) - 1) for a in logs]
+        if (total := sum(part for part, _ in parts)) > 1e-18:  # what is left of equal numbers is rounding
+            freedom = total**2 / sum(part**2 / df for part, df in parts)
+            half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * math.sqrt(total)
     return Spread(math.exp(gap), math.exp(gap - half), math.exp(gap + half), min(map(len, logs)), CONFIDENCE)
 
 
