@@ -30,7 +30,9 @@ COLUMNS = {
     "accuracies": "accuracies held",
     "differences": "differences held",
 }
-PAGE = """    OMP_NUM_THREADS=1 python benchmarks/simulation_variants.py --studies {studies} \\
+PAGE = """# Other ways to add the two variances
+
+    OMP_NUM_THREADS=1 python benchmarks/simulation_variants.py --studies {studies} \\
         --jobs {jobs} --seed {seed}
 
 {processor}; {studies:,} studies of each setting, the same for all four; per cent, 95 % intervals in brackets.
