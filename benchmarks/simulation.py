@@ -157,7 +157,9 @@ def main() -> None:
             simulated_settings(chosen.studies, chosen.bootstraps, chosen.jobs, chosen.seed), indent=1
         )
         (chosen.out / "results.json").write_text(record + "\n", encoding="utf-8")
-    text = page(json.loads((chosen.out / "results.json").read_text(encoding="utf-8")))
+    variants = chosen.out / "variants.json"
+    again = json.loads(variants.read_text(encoding="utf-8")) if variants.exists() else None
+    text = page(json.loads((chosen.out / "results.json").read_text(encoding="utf-8")), again)
     (chosen.out / "README.md").write_text(text, encoding="utf-8")
     print(text)
 

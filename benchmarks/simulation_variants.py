@@ -2,8 +2,8 @@
 
     python benchmarks/simulation_variants.py [--studies 2000] [--jobs 1] [--seed 5] [--out docs/results/simulation]
 
-Each way sees the same studies. Their seed is not that of `simulation.py`: the way chosen is tested here a second
-time, on studies that played no part in choosing it. Writes variants.json, and variants.md from it.
+Each way sees the same studies. Their seed is not that of `simulation.py`, so the way chosen is tested here again,
+on other studies. Writes variants.json, and variants.md from it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ COLUMNS = {
     "accuracies": "accuracies held",
     "differences": "differences held",
 }
-PAGE = """    OMP_NUM_THREADS=1 python benchmarks/simulation_variants.py --studies {studies} \\
+PAGE = """# Other ways to add the two variances
+
+    OMP_NUM_THREADS=1 python benchmarks/simulation_variants.py --studies {studies} \\
         --jobs {jobs} --seed {seed}
 
 {processor}; {studies:,} studies of each setting, the same for all four; per cent, 95 % intervals in brackets.

@@ -37,6 +37,20 @@ def test_results_are_shown_as_they_were_collected(table: Path) -> None:
     assert not [row for row in rows if row not in shown]
 
 
+def test_statistics_show_the_simulation_as_it_was_counted() -> None:
+    results, pages = ROOT / "docs" / "results" / "simulation", ROOT / "docs"
+    counted = (results / "README.md").read_text(encoding="utf-8").split("## In short")[1].split("Missed of")[0]
+    rows = [line for line in counted.splitlines() if line.startswith("|")]
+    assert len(rows) > 3
+    shown = (pages / "statistics.md").read_text(encoding="utf-8").splitlines()
+    assert not [row for row in rows if row not in shown]
+    ways = (results / "variants.md").read_text(encoding="utf-8").splitlines()
+    decision = (pages / "decisions" / "0003-interval-over-seeds-and-images.md").read_text(encoding="utf-8")
+    rows = [line for line in decision.splitlines() if line.startswith("|")]
+    assert len(rows) > 3
+    assert not [row for row in rows if row not in ways]
+
+
 def test_every_registered_network_is_in_the_documentation() -> None:
     from linewise.models import list_models
 

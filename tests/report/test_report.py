@@ -36,6 +36,7 @@ SECTIONS = [
     "confusions",
     "pairs",
     "mistakes",
+    "panel",
     "overlap",
     "difficulty",
     "calibration",

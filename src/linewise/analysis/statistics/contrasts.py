@@ -117,8 +117,8 @@ def square(
     - beyond 95 %, the subtracted share falls as the squared quantile of images over that of seeds.
 
     What is not subtracted counts with the seeds instead of the images. Both were set by simulation
-    (`benchmarks/simulation.py`): with all subtracted, panels of five networks with three seeds raised 6 to 7
-    false alarms in 100; with nothing subtracted, the intervals held the truth 98 times in 100.
+    (`benchmarks/simulation_variants.py` compares): with all subtracted, panels of five networks raised up to 9
+    false alarms in 100; with nothing subtracted, intervals of differences held the truth up to 99 times in 100.
 
     Args:
         tail: probability beyond each end.
