@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,7 +29,7 @@ def steps(answers_NT: np.ndarray) -> Steps:
 def test_last_turns_by_a_loop(answers_NT: np.ndarray) -> None:
     for answers_T, turned in zip(answers_NT.tolist(), last_turns(answers_NT, 1, 3).tolist(), strict=True):
         said = [(t, a) for t, a in enumerate(answers_T) if a in (1, 3)]
-        turns = [t for (_, before), (t, after) in zip(said, said[1:], strict=False) if before != after]
+        turns = [t for (_, before), (t, after) in itertools.pairwise(said) if before != after]
         assert turned == (turns[-1] if turns else 0)
 
 
