@@ -8,6 +8,9 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+State = tuple[Tensor, ...]
+"""What a layer remembers between two steps; the first dimension of each tensor is the batch."""
+
 
 class Cell(nn.Module, ABC):
     """One recurrent layer in one direction, time first, with the interface of torch's layers.
@@ -30,6 +33,14 @@ class Cell(nn.Module, ABC):
     @abstractmethod
     def reference(self, x_TBD: Tensor) -> Tensor:
         """The same states, one step after another, written to be read."""
+
+    @abstractmethod
+    def start(self, batch_size: int) -> State:
+        """The state before the first step."""
+
+    @abstractmethod
+    def step(self, state: State, x_BD: Tensor) -> tuple[Tensor, State]:
+        """Hidden state `h_BU` after one more step, and the state to go on with. In evaluation only."""
 
     @abstractmethod
     def macs(self, num_steps: int) -> int:

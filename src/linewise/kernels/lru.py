@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from linewise.kernels.cell import Cell
+from linewise.kernels.cell import Cell, State
 from linewise.kernels.scan import linear_scan
 
 
@@ -69,6 +69,16 @@ class LRU(Cell):
             outputs.append(y_BU if self.skip is None else y_BU + self.skip * x_BD)
         return torch.stack(outputs)
 
+    def start(self, batch_size: int) -> State:
+        return (torch.view_as_complex(self.weight_in.new_zeros(batch_size, self.num_hidden, 2)),)
+
+    def step(self, state: State, x_BD: Tensor) -> tuple[Tensor, State]:
+        weight = self.weight_in * torch.exp(self.log_gamma)[:, None, None]
+        b_BU2 = F.linear(x_BD, weight.flatten(0, 1)).unflatten(1, (-1, 2))
+        h_BU = torch.addcmul(torch.view_as_complex(b_BU2), self.decay(), state[0])
+        y_BU = F.linear(torch.view_as_real(h_BU).flatten(1), self._weight_out())
+        return y_BU if self.skip is None else y_BU + self.skip * x_BD, (h_BU,)
+
     def macs(self, num_steps: int) -> int:
         return num_steps * 2 * self.num_hidden * (self.num_inputs + self.num_hidden)
 
@@ -110,6 +120,14 @@ class RGLRU(Cell):
             h_BU = a_BU * h_BU + b_BU
             states.append(h_BU)
         return torch.stack(states)
+
+    def start(self, batch_size: int) -> State:
+        return (self.weight.new_zeros(batch_size, self.num_hidden),)
+
+    def step(self, state: State, x_BD: Tensor) -> tuple[Tensor, State]:
+        a_BU, b_BU = self._gates(x_BD)
+        h_BU = torch.addcmul(b_BU, a_BU, state[0])
+        return h_BU, (h_BU,)
 
     def macs(self, num_steps: int) -> int:
         return num_steps * 3 * self.num_hidden * self.num_inputs

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from linewise.kernels.cell import Cell
-from linewise.kernels.gated import gated_scan
+from linewise.kernels.cell import Cell, State
+from linewise.kernels.gated import Gate, gated_scan
 
 SHUT = -40.0
 """Logits of a gate that is as good as shut: where both are below, only their difference counts."""
@@ -77,6 +77,13 @@ class MinGRU(Cell):
             states.append(h_BU)
         return torch.stack(states)
 
+    def start(self, batch_size: int) -> State:
+        return (self.weight.new_zeros(batch_size, self.num_hidden),)
+
+    def step(self, state: State, x_BD: Tensor) -> tuple[Tensor, State]:
+        h_BU = _step(state[0], x_BD, self.weight, self.bias, _Update())
+        return h_BU, (h_BU,)
+
     def macs(self, num_steps: int) -> int:
         return num_steps * 2 * self.num_hidden * self.num_inputs
 
@@ -105,8 +112,20 @@ class MinLSTM(Cell):
             states.append(h_BU)
         return torch.stack(states)
 
+    def start(self, batch_size: int) -> State:
+        return (self.weight.new_zeros(batch_size, self.num_hidden),)
+
+    def step(self, state: State, x_BD: Tensor) -> tuple[Tensor, State]:
+        h_BU = _step(state[0], x_BD, self.weight, self.bias, _ForgetInput())
+        return h_BU, (h_BU,)
+
     def macs(self, num_steps: int) -> int:
         return num_steps * 3 * self.num_hidden * self.num_inputs
+
+
+def _step(last_BU: Tensor, x_BD: Tensor, weight_GD: Tensor, bias_G: Tensor, gate: Gate) -> Tensor:
+    both_BG, num_hidden = F.linear(x_BD, weight_GD, bias_G), last_BU.shape[1]
+    return torch.lerp(last_BU, both_BG[:, -num_hidden:], gate.weigh(both_BG[:, :-num_hidden])[0])
 
 
 def _spread(bias_U: Tensor) -> None:

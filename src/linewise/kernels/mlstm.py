@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from linewise.kernels.cell import Cell
+from linewise.kernels.cell import Cell, State
 
 NEVER = -1e30
 """A logarithm of nothing that still can be subtracted from itself."""
@@ -65,22 +65,27 @@ class MLSTM(Cell):
         return output_TBU * torch.cat(outputs), None
 
     def reference(self, x_TBD: Tensor) -> Tensor:
-        query, key, value, output_TBU, log_i, log_f = self._project(x_TBD)
-        memory = torch.zeros_like(query[0])[..., None] * value[0][..., None, :]
-        reach = torch.full_like(log_i[0], NEVER)
-        states = []
-        for t in range(len(x_TBD)):
-            before = reach
-            reach = torch.maximum(log_f[t] + before, log_i[t])
-            f, i = torch.exp(log_f[t] + before - reach), torch.exp(log_i[t] - reach)
-            memory = (
-                f[..., None, None] * memory + i[..., None, None] * key[t][..., :, None] * value[t][..., None, :]
-            )
-            read = (query[t][..., :, None] * memory).sum(dim=-2)
-            least = torch.exp(-reach)[..., None]
-            h = read[..., :-1] / torch.maximum(read[..., -1:].abs(), least)
-            states.append(output_TBU[t] * h.flatten(1))
+        state, states = self.start(x_TBD.shape[1]), []
+        for x_BD in x_TBD:
+            h_BU, state = self.step(state, x_BD)
+            states.append(h_BU)
         return torch.stack(states)
+
+    def start(self, batch_size: int) -> State:
+        size = self.num_hidden // self.heads
+        memory = self.weight.new_zeros(batch_size, self.heads, size, size + 1)
+        return memory, self.weight.new_full((batch_size, self.heads), NEVER)
+
+    def step(self, state: State, x_BD: Tensor) -> tuple[Tensor, State]:
+        query, key, value, output_BU, log_i, log_f = self._project(x_BD)
+        memory, before = state
+        reach = torch.maximum(log_f + before, log_i)
+        f, i = torch.exp(log_f + before - reach), torch.exp(log_i - reach)
+        memory = f[..., None, None] * memory + i[..., None, None] * key[..., :, None] * value[..., None, :]
+        read = (query[..., :, None] * memory).sum(dim=-2)
+        least = torch.exp(-reach)[..., None]
+        h = read[..., :-1] / torch.maximum(read[..., -1:].abs(), least)
+        return output_BU * h.flatten(1), (memory, reach)
 
     def macs(self, num_steps: int) -> int:
         d = self.num_hidden // self.heads

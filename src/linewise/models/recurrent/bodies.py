@@ -6,7 +6,7 @@ from typing import final
 
 from torch import Tensor, nn
 
-from linewise.kernels import recurrent_layer
+from linewise.kernels import State, recurrent_layer, steps
 from linewise.models.layers import DropPath, MLPBlock, depth_rates
 from linewise.reading import Reading
 
@@ -32,6 +32,18 @@ class Plain(nn.Module):
             x_TBD, _ = layer(self.dropout(x_TBD) if i else x_TBD)
         return x_TBD
 
+    def start(self, batch_size: int) -> list[State]:
+        """The state of each layer before the first step."""
+        return [steps.start(layer, batch_size) for layer in self.layers]
+
+    def step(self, states: list[State], x_BD: Tensor) -> tuple[Tensor, list[State]]:
+        """`h_BF` after one more step, and the states to go on with; in evaluation only."""
+        after: list[State] = []
+        for layer, state in zip(self.layers, states, strict=True):
+            x_BD, state = steps.step(layer, state, x_BD)
+            after.append(state)
+        return x_BD, after
+
 
 @final
 class Blocks(nn.Module):
@@ -55,6 +67,23 @@ class Blocks(nn.Module):
     def forward(self, x_TBD: Tensor) -> Tensor:
         """The residual stream after the last norm, `h_TBU`."""
         return self.norm(self.blocks(self.stem(x_TBD)))
+
+    def start(self, batch_size: int) -> list[State]:
+        """The state of each block before the first step."""
+        return [steps.start(block.cell, batch_size) for block in self._blocks()]
+
+    def step(self, states: list[State], x_BD: Tensor) -> tuple[Tensor, list[State]]:
+        """`h_BU` after one more step, and the states to go on with; in evaluation only."""
+        x_BU, after = self.stem(x_BD), []
+        for block, state in zip(self._blocks(), states, strict=True):
+            h_BU, state = steps.step(block.cell, state, block.norm_cell(x_BU))
+            x_BU = x_BU + h_BU
+            x_BU = x_BU + block.mlp(block.norm_mlp(x_BU))
+            after.append(state)
+        return self.norm(x_BU), after
+
+    def _blocks(self) -> list[Block]:
+        return [block for block in self.blocks if isinstance(block, Block)]
 
 
 @final

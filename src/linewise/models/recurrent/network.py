@@ -127,7 +127,7 @@ class RecurrentNetwork(Network):
 
     def forward_head(self, features: Features, pre_logits: bool = False) -> Tensor:
         states = features if isinstance(features, tuple) else (features,)
-        x_BF = self.dropout(self._joined(self.readouts(*states)))
+        x_BF = self.dropout(self.joined(self.readouts(*states)))
         return x_BF if pre_logits else self.head(x_BF)
 
     def forward_steps(self, x_BCHW: Tensor) -> Tensor:
@@ -137,7 +137,7 @@ class RecurrentNetwork(Network):
         states = features if isinstance(features, tuple) else (features,)
         readouts = [readout for readout in self.readouts.children() if isinstance(readout, Readout)]
         answers = tuple(r.each_step(h_BTF) for r, h_BTF in zip(readouts, states, strict=True))
-        return self.head(self.dropout(self._joined(answers)))
+        return self.head(self.dropout(self.joined(answers)))
 
     def no_steps(self) -> ConfigError:
         why = "reads in two directions"
@@ -148,7 +148,7 @@ class RecurrentNetwork(Network):
             f"{self.config.name} {why}, so it has no answer before its end", expected=READS_STEP_BY_STEP
         )
 
-    def _joined(self, answers: tuple[Tensor, ...]) -> Tensor:
+    def joined(self, answers: tuple[Tensor, ...]) -> Tensor:
         """The readers' answers as one, over the last dimension."""
         if self.join == "concat":
             return torch.cat(answers, dim=-1)

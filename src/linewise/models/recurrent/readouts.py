@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from linewise.foundations.errors import unknown_name
+from linewise.kernels import State
 from linewise.kernels.scan import linear_scan
 
 READOUTS = ("auto", "last", "mean", "max", "attention", "last-mean")
@@ -29,6 +30,14 @@ class Readout(nn.Module, ABC):
     @abstractmethod
     def each_step(self, h_BTF: Tensor) -> Tensor:
         """`x_BTG`, at each step what `forward` gives for the states up to it."""
+
+    @abstractmethod
+    def start(self, like_BF: Tensor) -> State:
+        """What it knows before the first step of states like this one."""
+
+    @abstractmethod
+    def step(self, state: State, h_BF: Tensor) -> tuple[Tensor, State]:
+        """`x_BG` after one more step, and what to go on with."""
 
 
 @final
@@ -52,6 +61,12 @@ class Last(Readout):
     def each_step(self, h_BTF: Tensor) -> Tensor:
         return h_BTF
 
+    def start(self, like_BF: Tensor) -> State:
+        return ()
+
+    def step(self, state: State, h_BF: Tensor) -> tuple[Tensor, State]:
+        return h_BF, ()
+
 
 @final
 class Mean(Readout):
@@ -63,6 +78,13 @@ class Mean(Readout):
     def each_step(self, h_BTF: Tensor) -> Tensor:
         return _means(h_BTF)
 
+    def start(self, like_BF: Tensor) -> State:
+        return torch.zeros_like(like_BF), torch.zeros_like(like_BF[:, :1])
+
+    def step(self, state: State, h_BF: Tensor) -> tuple[Tensor, State]:
+        sum_BF, count_B1 = state[0] + h_BF, state[1] + 1
+        return sum_BF / count_B1, (sum_BF, count_B1)
+
 
 @final
 class Max(Readout):
@@ -73,6 +95,13 @@ class Max(Readout):
 
     def each_step(self, h_BTF: Tensor) -> Tensor:
         return h_BTF.cummax(dim=1).values
+
+    def start(self, like_BF: Tensor) -> State:
+        return (torch.full_like(like_BF, -torch.inf),)
+
+    def step(self, state: State, h_BF: Tensor) -> tuple[Tensor, State]:
+        most_BF = torch.maximum(state[0], h_BF)
+        return most_BF, (most_BF,)
 
 
 @final
@@ -96,6 +125,16 @@ class Attention(Readout):
         added_TBF = torch.exp(score_TB1 - total_TB1) * h_BTF.transpose(0, 1)
         return linear_scan(kept_TB1.expand_as(added_TBF), added_TBF).transpose(0, 1)
 
+    def start(self, like_BF: Tensor) -> State:
+        return torch.zeros_like(like_BF), torch.full_like(like_BF[:, :1], -torch.inf)
+
+    def step(self, state: State, h_BF: Tensor) -> tuple[Tensor, State]:
+        mean_BF, before_B1 = state
+        score_B1 = self.score(h_BF)
+        total_B1 = torch.logaddexp(before_B1, score_B1)
+        mean_BF = torch.exp(before_B1 - total_B1) * mean_BF + torch.exp(score_B1 - total_B1) * h_BF
+        return mean_BF, (mean_BF, total_B1)
+
 
 @final
 class LastMean(Readout):
@@ -103,7 +142,7 @@ class LastMean(Readout):
 
     def __init__(self, num_inputs: int, halves: bool) -> None:
         super().__init__(num_inputs)
-        self.last = Last(num_inputs, halves)
+        self.last, self.mean = Last(num_inputs, halves), Mean(num_inputs)
         self.num_outputs = 2 * num_inputs
 
     def forward(self, h_BTF: Tensor) -> Tensor:
@@ -111,6 +150,13 @@ class LastMean(Readout):
 
     def each_step(self, h_BTF: Tensor) -> Tensor:
         return torch.cat([h_BTF, _means(h_BTF)], dim=2)
+
+    def start(self, like_BF: Tensor) -> State:
+        return self.mean.start(like_BF)
+
+    def step(self, state: State, h_BF: Tensor) -> tuple[Tensor, State]:
+        mean_BF, state = self.mean.step(state, h_BF)
+        return torch.cat([h_BF, mean_BF], dim=1), state
 
 
 def _means(h_BTF: Tensor) -> Tensor:

@@ -1,0 +1,102 @@
+"""A network that reads step by step, so that reading may end before the image does.
+
+All that is remembered between two steps is one nested structure of tensors whose first dimension is the batch;
+images that have been answered leave it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor
+
+from linewise.models.recurrent.bodies import Reader
+from linewise.models.recurrent.network import RecurrentNetwork
+from linewise.models.recurrent.readouts import Readout
+
+
+@final
+class Stepping:
+    """A causal network in evaluation, one step at a time.
+
+    Raises:
+        ConfigError: the network has no answer before its end.
+
+    >>> network = create_model("gru", num_classes=3, img_size=(8, 8)).eval()    # doctest: +SKIP
+    >>> stepping = Stepping(network)                                             # doctest: +SKIP
+    >>> memory = stepping.start(batch_size=1)                                    # doctest: +SKIP
+    >>> for x in stepping.steps(x_BCHW):                                         # doctest: +SKIP
+    ...     logits_BK, memory = stepping.step(memory, x)
+    """
+
+    def __init__(self, network: RecurrentNetwork) -> None:
+        if not network.answers_each_step:
+            raise network.no_steps()
+        self.network = network.eval()
+        self.bodies = [reader.body for reader in network.readers.children() if isinstance(reader, Reader)]
+        self.readouts = [readout for readout in network.readouts.children() if isinstance(readout, Readout)]
+
+    def steps(self, x_BCHW: Tensor) -> list[tuple[Tensor, ...]]:
+        """What each reader is given at each step: T tuples of `x_BD`."""
+        sequences = [reading.read(x_BCHW).unbind(1) for reading in self.network.readings]
+        return list(zip(*sequences, strict=True))
+
+    def start(self, batch_size: int) -> Memory:
+        """What is remembered before the first step."""
+        like = next(self.network.parameters())
+        bodies = [body.start(batch_size) for body in self.bodies]
+        return Memory(
+            bodies,
+            [
+                readout.start(like.new_zeros(batch_size, body.num_outputs))
+                for readout, body in zip(self.readouts, self.bodies, strict=True)
+            ],
+        )
+
+    def step(self, memory: Memory, x: tuple[Tensor, ...]) -> tuple[Tensor, Memory]:
+        """Logits `BK` after one more step, and what is remembered then.
+
+        Args:
+            x: `x_BD` for each reader.
+        """
+        answers, bodies, readouts = [], [], []
+        for i, x_BD in enumerate(x):
+            h_BF, body = self.bodies[i].step(memory.bodies[i], x_BD)
+            x_BG, readout = self.readouts[i].step(memory.readouts[i], h_BF)
+            answers.append(x_BG)
+            bodies.append(body)
+            readouts.append(readout)
+        x_BG = answers[0] if len(answers) == 1 else self.network.joined(tuple(answers))
+        return self.network.head(x_BG), Memory(bodies, readouts)
+
+
+@final
+@dataclass(frozen=True)
+class Memory:
+    """What a network remembers between two steps, by reader: the states of its layers, and of its readout."""
+
+    bodies: list[list[tuple[Tensor, ...]]]
+    readouts: list[tuple[Tensor, ...]]
+
+    def pick(self, chosen_B: Tensor) -> Memory:
+        """The memory of some of the images, by place or as a mask; a place may come up several times."""
+        return Memory(
+            [[tuple(t[chosen_B] for t in state) for state in body] for body in self.bodies],
+            [tuple(t[chosen_B] for t in readout) for readout in self.readouts],
+        )
+
+    def join(self, other: Memory) -> Memory:
+        """The images of both, those of `other` last."""
+        return Memory(
+            [
+                [tuple(map(_cat, a, b)) for a, b in zip(mine, theirs, strict=True)]
+                for mine, theirs in zip(self.bodies, other.bodies, strict=True)
+            ],
+            [tuple(map(_cat, a, b)) for a, b in zip(self.readouts, other.readouts, strict=True)],
+        )
+
+
+def _cat(first: Tensor, second: Tensor) -> Tensor:
+    return torch.cat([first, second])
