@@ -2,11 +2,10 @@
 
 Learn then Test (Angelopoulos et al. 2021): thresholds are tried from strict to loose, each by an exact test of
 "this loses more than the budget", until the first that is not refuted. The order is fixed before the answers are
-seen, so no correction is needed: a threshold that loses too much passes with a probability of 1 - confidence at most.
+seen, so no correction is needed: a threshold that loses too much passes with probability 1 - confidence at most.
 
 What is bounded is the share of images that full reading gets right and stopping gets wrong. Accuracy cannot fall
-by more than that; that stopping also mends some answers is not counted on. Bounding the difference itself by betting
-(Waudby-Smith and Ramdas 2024) was tried and is no tighter where few answers are mended (benchmarks/LOG.md).
+by more than that; that stopping also mends some answers is not counted on.
 """
 
 from __future__ import annotations
