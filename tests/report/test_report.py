@@ -167,6 +167,7 @@ def test_every_kind_of_study_has_a_report(tmp_path: Path, options: dict) -> None
     assert {a["id"] for tag, a in page.tags if tag == "section"} >= set(SECTIONS) - {
         "curves",
         "overlap",
+        "panel",
         "difficulty",
     }
     results = json.loads((tmp_path / "report" / "results.json").read_text())
