@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -81,7 +82,7 @@ def mend_journal(path: Path) -> bool:
     if not path.exists():
         return False
     whole = path.read_bytes()
-    kept, lines = 0, whole.splitlines(keepends=True)
+    kept, lines = 0, re.findall(rb"[^\n]*\n|[^\n]+", whole)
     for number, line in enumerate(lines, start=1):
         if not (line.endswith(b"\n") and _is_record(line)):
             if number < len(lines):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from linewise.foundations.errors import ConfigError
 from linewise.foundations.folder import StudyFolder
@@ -170,6 +171,7 @@ class _Search:
     def run(self, executor: Executor, arrays: tuple[Arrays, Arrays], workplace: Path) -> None:
         ledgers = [network.ledger for network in self.networks.values()]
         self.write()
+        torch.set_flush_denormal(False)  # which training in this process turns on: choices are to be the same
         ended = {label: len(network.ledger.ended()) for label, network in self.networks.items()}
         self.events.tuning(self.plan, ended)
         try:
@@ -254,6 +256,7 @@ class _Search:
             end,
             lambda: self.events.trying({key: heartbeat.read(path) for key, path in beats.items()}),
         )
+        torch.set_flush_denormal(False)
 
     def write(self, last: bool = False) -> None:
         """`tuning.json`, whole; with choices and importances at the end."""
