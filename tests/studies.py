@@ -24,7 +24,9 @@ from linewise.foundations.records import (
     RunRecord,
     StudySpec,
     Times,
+    TuningPlan,
 )  # fmt: skip
+from linewise.foundations.tuning import Dial, NetworkTuning, TrialRecord, TuningRecord
 from linewise.study.storage import write_epochs, write_films, write_predictions, write_steps
 
 FAMILIES = {
@@ -188,3 +190,40 @@ def _epoch(number: int, error: float) -> Epoch:
 def read_csv(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+def add_tuning(path: Path, found: dict[str, list[float | None]], *, complete: bool = True) -> Path:
+    """Write a tuning whose trials had these validation accuracies, in order; None: diverged."""
+    spec = StudySpec.load(path / "study.json")
+    trials = max(map(len, found.values()))
+    plan = TuningPlan(trials=trials, epochs=2)
+    spec.model_copy(update={"tuning": plan}).save(path / "study.json")
+    networks = []
+    for label, accuracies in found.items():
+        space = [Dial(name="lr", low=0.001, high=0.03, log=True, default=0.005)]
+        if label != "linear":
+            space.append(Dial(name="dropout", low=0, high=0.5, log=False, default=0))
+        records = [
+            TrialRecord(
+                number=n, seed=1_000_000 + n, settings={d.name: d.default + n / 1000 for d in space}, seconds=1.5,
+                **({"status": "finished", "validation_accuracy": a, "validation_loss": 1 - a} if a is not None else
+                   {"status": "diverged", "reason": "loss nan at step 3 of 9, learning rate 0.01"}),
+            )
+            for n, a in enumerate(accuracies)
+        ]  # fmt: skip
+        entry = NetworkTuning(label=label, name=label, family=FAMILIES[label], space=space, trials=records)  # type: ignore[arg-type]
+        best = entry.best
+        shares = {d.name: round(1 / len(space), 4) for d in space}
+        chosen = {
+            "chosen": best.number if best else None,
+            "settings": best.settings if best else records[0].settings,
+            "importance": shares if best else None,
+        }
+        networks.append(entry.model_copy(update=chosen if complete else {}))
+    record = TuningRecord(
+        plan=plan, data_fingerprint="f" * 64, num_train=1000, num_validation=300, storage="journal.log",
+        networks=networks,
+    )  # fmt: skip
+    (path / "tuning").mkdir(exist_ok=True)
+    record.save(path / "tuning" / "tuning.json")
+    return path

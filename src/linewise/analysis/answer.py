@@ -145,6 +145,9 @@ def _setting(evidence: Evidence, compared: list[NetworkEvidence]) -> str:
     train = sum(spec.data.counts.get("train", {}).values())
     epochs = f"{spec.recipe.epochs} epoch{'s' if spec.recipe.epochs != 1 else ''}"
     parts = [_cost(evidence, compared), f"{train:,} training images", epochs, _seeds(evidence, compared)]
+    if spec.tuning:
+        trials = spec.tuning.trials
+        parts.append(f"settings of each network from {trials} trial{'s' if trials > 1 else ''}")
     listed = ", ".join(part for part in parts if part)
     notes = [f"{listed[:1].upper()}{listed[1:]}."]
     for status in ("diverged", "failed"):

@@ -16,6 +16,7 @@ from linewise.analysis.overlap import ClassPairs, Ensembles, Overlap, class_pair
 from linewise.analysis.speed import Speeds, speeds
 from linewise.analysis.statistics.panel import Panel, panel
 from linewise.analysis.statistics.sight import Sight, sight
+from linewise.analysis.tuning import Tuning, tuning
 from linewise.analysis.verdicts import Verdicts, weigh
 from linewise.foundations.folder import Run, StudyFolder
 from linewise.foundations.records import Latency
@@ -92,6 +93,11 @@ class Summary:
     def speeds(self) -> Speeds | None:
         """Speeds measured in alternation; None before the end, and in studies of old."""
         return speeds(self.evidence)
+
+    @cached_property
+    def tuning(self) -> Tuning | None:
+        """The trials before the final runs; None where nothing was tuned."""
+        return tuning(self.evidence)
 
     @cached_property
     def verdicts(self) -> Verdicts:

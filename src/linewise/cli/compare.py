@@ -60,6 +60,9 @@ def compare(
     from linewise.cli.configuration import merge
 
     dials = merge({k: v for k, v in locals().items() if k not in ("context", "merge")}, config, context)
+    source = context.get_parameter_source("storage")
+    if not dials["tune"] and source is not None and source.name == "ENVIRONMENT":
+        dials["storage"] = None  # a machine that always has a storage may also train without tuning
     _compare(dials)
 
 

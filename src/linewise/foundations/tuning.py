@@ -76,6 +76,11 @@ class NetworkTuning(Record):
         """The best trial so far."""
         return best_of(self.trials)
 
+    @property
+    def seconds(self) -> float:
+        """Spent in its trials."""
+        return sum(trial.seconds for trial in self.trials)
+
     def count(self, status: Status) -> int:
         """Trials that ended so."""
         return sum(trial.status == status for trial in self.trials)
@@ -107,7 +112,7 @@ class TuningRecord(Record):
     @property
     def total_s(self) -> float:
         """Seconds spent in trials, those of parallel workers added up."""
-        return sum(trial.seconds for network in self.networks for trial in network.trials)
+        return sum(network.seconds for network in self.networks)
 
     def network(self, label: str) -> NetworkTuning | None:
         """The tuning of one network; None where it was not tuned."""

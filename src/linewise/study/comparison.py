@@ -24,6 +24,7 @@ from linewise.study.lock import hold
 from linewise.study.resume import reconcile
 from linewise.study.storage import log_opening, sweep, write_failed, write_films, write_gallery
 from linewise.study.tuning import tune
+from linewise.study.tuning.storage import parse_address
 from linewise.study.tuning.tune import tuned
 
 
@@ -84,7 +85,10 @@ def run_tuning(
 
 
 def _check_storage(spec: StudySpec, storage: str | None) -> None:
-    if storage and not spec.tuning:
+    """Refuse a wrong address before anything is written."""
+    if storage and spec.tuning:
+        parse_address(storage)
+    elif storage:
         raise ConfigError(
             "nothing is tuned, so no trials to keep", where="--storage", mend="give --tune, such as 20"
         )

@@ -12,9 +12,11 @@ from linewise.report.sections.overlap import section as overlap
 from linewise.report.sections.panel import section as panel
 from linewise.report.sections.section import Section
 from linewise.report.sections.speed import section as speed
+from linewise.report.sections.tuning import section as tuning
 
 SECTIONS: tuple[Callable[[Summary, Looks, Pictures | None], Section | None], ...] = (
     panel,
+    tuning,
     speed,
     overlap,
     difficulty,

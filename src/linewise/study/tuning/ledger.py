@@ -33,11 +33,10 @@ class Ledger:
         storage: where they are kept.
         name: of the network's study there; it says all that decides the trials' outcome.
         plan: how many there are.
-        grace_s: see `GRACE_S`.
     """
 
-    def __init__(self, storage: Storage, name: str, plan: TuningPlan, grace_s: float = GRACE_S) -> None:
-        self.storage, self.plan, self.grace_s = storage, plan, grace_s
+    def __init__(self, storage: Storage, name: str, plan: TuningPlan) -> None:
+        self.storage, self.plan = storage, plan
         optuna = library.optuna()
         self.states = optuna.trial.TrialState
         self.finished_error = optuna.exceptions.UpdateFinishedTrialError
@@ -58,7 +57,7 @@ class Ledger:
         while (there := len(self.study.get_trials(deepcopy=False))) < self.plan.trials:
             if there != seen:
                 seen, since = there, time.monotonic()
-            if made_here or time.monotonic() - since > self.grace_s / 4:
+            if made_here or time.monotonic() - since > GRACE_S / 4:
                 self.study.add_trial(optuna.create_trial(state=self.states.WAITING))
             else:
                 time.sleep(0.1)
@@ -103,6 +102,8 @@ class Ledger:
         place = self._places()[record.number]
         self._mine.discard(place._trial_id)
         try:
+            if place.state == self.states.WAITING:  # silent for too long, and nobody has taken it over yet
+                self.storage.optuna.set_trial_state_values(place._trial_id, self.states.RUNNING)
             self._note(place._trial_id, RECORD, record.model_dump())
             if record.status == "finished":
                 self.study.tell(record.number, record.validation_accuracy)
@@ -141,7 +142,7 @@ class Ledger:
         if before != sign:  # judged by this machine's clock alone
             self._beats[place._trial_id] = sign, time.monotonic()
             return False
-        return time.monotonic() - since > self.grace_s
+        return time.monotonic() - since > GRACE_S
 
     def _wait(self, trial_id: int) -> None:
         try:

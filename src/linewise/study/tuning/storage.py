@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +40,12 @@ class Storage:
     launcher: str
     shared: bool
 
+    def close(self) -> None:
+        """Close what is open towards a database."""
+        if self.shared:
+            self.optuna.remove_session()
+            self.optuna.engine.dispose()
+
 
 def open_storage(journal: Path, url: str | None, warn: Callable[[str], None]) -> Storage:
     """The journal, mended where it was torn, or the database at `url`.
@@ -57,7 +66,7 @@ def open_storage(journal: Path, url: str | None, warn: Callable[[str], None]) ->
     journal.parent.mkdir(parents=True, exist_ok=True)
     backend = optuna.storages.journal
     lock = backend.JournalFileOpenLock(str(journal))
-    Path(f"{journal}{'.lock'}").unlink(missing_ok=True)  # of a killed launcher; the study's own lock is held
+    Path(f"{journal}.lock").unlink(missing_ok=True)  # of a killed launcher; the study's own lock is held
     if mend_journal(journal):
         warn(f"{journal.name}: its last record was torn when a process was killed; it is dropped")
     storage = optuna.storages.JournalStorage(backend.JournalFileBackend(str(journal), lock_obj=lock))
@@ -73,7 +82,7 @@ def mend_journal(path: Path) -> bool:
     if not path.exists():
         return False
     whole = path.read_bytes()
-    kept, lines = 0, whole.splitlines(keepends=True)
+    kept, lines = 0, re.findall(rb"[^\n]*\n|[^\n]+", whole)
     for number, line in enumerate(lines, start=1):
         if not (line.endswith(b"\n") and _is_record(line)):
             if number < len(lines):
@@ -109,50 +118,77 @@ def public_name(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def _open_database(url: str) -> Any:
-    optuna = library.optuna()
-    from sqlalchemy import exc
+def parse_address(url: str) -> Any:
+    """SQLAlchemy's form of a database's address, with the driver that is tested.
+
+    Raises:
+        ConfigError: no such address, or a missing package.
+    """
+    library.optuna()
     from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
 
     try:
         address = make_url(url)
-    except (exc.ArgumentError, ValueError):
+    except (ArgumentError, ValueError):
         raise ConfigError("not a database's address", where="--storage", expected=EXAMPLE) from None
     scheme = address.drivername.partition("+")[0]
-    if scheme not in SCHEMES:
-        raise ConfigError(
-            f"an address that begins with {address.drivername}://",
-            where="--storage",
-            expected=f"{EXAMPLE}, or sqlite:///FILE",
-        )
+    if scheme not in SCHEMES or not address.database:
+        found = "no database in the address" if scheme in SCHEMES else f"an address that begins with {scheme}:"
+        raise ConfigError(found, where="--storage", expected=f"{EXAMPLE}, or sqlite:///FILE")
+    if scheme == "sqlite":
+        return address
+    if find_spec("psycopg") is None:
+        raise missing_extra("psycopg", "storage", "a PostgreSQL storage")
+    return address.set(drivername="postgresql+psycopg")
+
+
+def _open_database(url: str) -> Any:
+    optuna = library.optuna()
+    from sqlalchemy import exc
+
+    address = parse_address(url)
     options: dict[str, Any] = {"pool_pre_ping": True}
-    if scheme != "sqlite":
-        try:
-            import psycopg  # noqa: F401
-        except ImportError:
-            raise missing_extra("psycopg", "storage", "a PostgreSQL storage") from None
-        address = address.set(drivername="postgresql+psycopg")
+    if address.drivername != "sqlite":
         options["connect_args"] = {"connect_timeout": CONNECT_S}
+    # Optuna takes the text for a template.
     text = address.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return optuna.storages.RDBStorage(text, engine_kwargs=options)
-        except (exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        except exc.OperationalError:
+            raise
+        except (exc.SQLAlchemyError, optuna.exceptions.StorageInternalError):
             # Two launchers that make the tables at the same moment get in each other's way once.
-            if attempt == ATTEMPTS or isinstance(error, exc.OperationalError):
-                raise unreachable(url, error) from None
+            if attempt == ATTEMPTS:
+                raise
             time.sleep(0.2 * attempt)
-    raise AssertionError("unreachable")
+    raise AssertionError("not reached")
 
 
-def unreachable(url: str, error: BaseException) -> ConfigError:
-    """The error for a database that does not answer; the password is not in it."""
+@contextmanager
+def told_as_storage(url: str | None) -> Iterator[None]:
+    """Tell of a database that does not answer, at the beginning or in the middle; the password is not said.
+
+    Raises:
+        ConfigError: instead of what database and driver raise.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not url or type(error).__module__.partition(".")[0] not in ("sqlalchemy", "psycopg", "optuna"):
+            raise
+        raise _unusable(url, error) from None
+
+
+def _unusable(url: str, error: Exception) -> ConfigError:
     from sqlalchemy.engine import make_url
 
     cause = getattr(error, "orig", None) or error.__cause__ or error
+    cause = getattr(cause, "orig", None) or cause
     said = next((line.strip() for line in str(cause).splitlines() if line.strip()), type(cause).__name__)
-    password = make_url(url).password
-    said = said.replace(str(password), "***") if password else said
+    if password := make_url(url).password:
+        said = said.replace(str(password), "***")
     return ConfigError(
         f"{public_name(url)} cannot be used ({said})",
         where="--storage",

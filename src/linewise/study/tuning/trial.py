@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import time
 
 from linewise.foundations.allocator import give_back_freed_memory
@@ -39,6 +40,7 @@ def run_trial(job: Job) -> None:
         validation_loss=last.validation_loss if last else None,
         seconds=round(time.perf_counter() - started, 3),
     ).save(job.path)
-    del network, outcome, training, validation
-    gc.collect()
-    give_back_freed_memory()  # loky restarts workers that grow
+    if job.launcher != os.getpid():
+        del network, outcome, training, validation
+        gc.collect()
+        give_back_freed_memory()  # loky restarts workers that grow

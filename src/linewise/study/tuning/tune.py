@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
-from linewise.foundations.errors import ConfigError, LinewiseError
+from linewise.foundations.errors import ConfigError
 from linewise.foundations.folder import StudyFolder
 from linewise.foundations.records import ModelSpec, Recipe, StudySpec, TuningPlan
 from linewise.foundations.seeds import stream
@@ -23,10 +23,10 @@ from linewise.study import heartbeat
 from linewise.study.events import Events
 from linewise.study.executors import Executor
 from linewise.study.job import Arrays, Job, share
-from linewise.study.tuning.ledger import GRACE_S, Ledger, Pulse
+from linewise.study.tuning.ledger import Ledger, Pulse
 from linewise.study.tuning.sampler import generation_of, importance, propose
 from linewise.study.tuning.space import apply, check_cost, space_of
-from linewise.study.tuning.storage import Storage, open_storage, unreachable
+from linewise.study.tuning.storage import Storage, open_storage, told_as_storage
 from linewise.study.tuning.trial import LONGEST_REASON, run_trial, trial_job_key
 
 POLL_S = 0.5
@@ -41,7 +41,6 @@ def tune(
     events: Events,
     *,
     storage: str | None = None,
-    grace_s: float = GRACE_S,
 ) -> TuningRecord:
     """Spend what the plan has left and choose every network's settings; what is done is kept.
 
@@ -52,7 +51,6 @@ def tune(
         spec: with a tuning plan.
         workplace: a folder that lives as long as this call.
         storage: a database that several machines share; None keeps the trials in the study's journal.
-        grace_s: how long a trial in a shared storage may be silent before it is taken over.
 
     Returns:
         What is in `tuning/tuning.json` too, complete.
@@ -64,15 +62,17 @@ def tune(
     record = _record(folder, spec, images)
     if record.complete and not _missing(record, spec):
         return record
-    with _clear_errors(storage):
-        kept = open_storage(folder.journal_path, storage, events.warned)
+    with (
+        told_as_storage(storage),
+        closing(open_storage(folder.journal_path, storage, events.warned)) as kept,
+    ):
         if record.networks and not record.complete and record.storage != kept.name:
             raise ConfigError(
                 f"the tuning of this study keeps its trials in {record.storage}, not in {kept.name}",
                 where="--storage",
                 mend="give the same --storage as before, or choose another --out",
             )
-        search = _Search(folder, spec, record.model_copy(update={"storage": kept.name}), kept, events, grace_s)
+        search = _Search(folder, spec, record.model_copy(update={"storage": kept.name}), kept, events)
         search.run(executor, _arrays(images, spec.tuning, workplace), workplace)
     return search.record
 
@@ -141,14 +141,13 @@ class _Search:
         record: TuningRecord,
         storage: Storage,
         events: Events,
-        grace_s: float,
     ) -> None:
         assert spec.tuning is not None
         self.folder, self.spec, self.plan, self.record = folder, spec, spec.tuning, record
         self.storage, self.events = storage, events
         done = {network.label for network in record.networks if network.settings is not None}
         self.networks = {
-            model.label: _Network(model, space, Ledger(storage, self.name(model, space), self.plan, grace_s))
+            model.label: _Network(model, space, Ledger(storage, self.name(model, space), self.plan))
             for model in spec.models
             if model.cost.parameters and model.label not in done
             for space in [space_of(model, spec.recipe)]
@@ -172,6 +171,7 @@ class _Search:
     def run(self, executor: Executor, arrays: tuple[Arrays, Arrays], workplace: Path) -> None:
         ledgers = [network.ledger for network in self.networks.values()]
         self.write()
+        torch.set_flush_denormal(False)  # which training in this process turns on: choices are to be the same
         ended = {label: len(network.ledger.ended()) for label, network in self.networks.items()}
         self.events.tuning(self.plan, ended)
         try:
@@ -256,6 +256,7 @@ class _Search:
             end,
             lambda: self.events.trying({key: heartbeat.read(path) for key, path in beats.items()}),
         )
+        torch.set_flush_denormal(False)
 
     def write(self, last: bool = False) -> None:
         """`tuning.json`, whole; with choices and importances at the end."""
@@ -295,20 +296,3 @@ def tuned(model: ModelSpec, spec: StudySpec, record: TuningRecord | None) -> tup
     if found is None or found.settings is None:
         return model, spec.recipe
     return apply(found.settings, model, spec.recipe)
-
-
-@contextmanager
-def _clear_errors(storage: str | None) -> Iterator[None]:
-    """A database that goes away in the middle is told as one."""
-    try:
-        yield
-    except LinewiseError:
-        raise
-    except Exception as error:
-        if storage and _is_of_database(error):
-            raise unreachable(storage, error) from None
-        raise
-
-
-def _is_of_database(error: Exception) -> bool:
-    return type(error).__module__.partition(".")[0] in ("sqlalchemy", "psycopg", "optuna")
