@@ -34,13 +34,17 @@ def stopping_chart(rule: StopRule) -> Chart:
         .encode(x=x, y=y, order="doubt:Q", tooltip=["read:Q", "accuracy:Q", "doubt:Q"])
     )
     limits = [
-        {"accuracy": full, "text": "reading all"},
-        {"accuracy": full - budget, "text": f"{budget:g} points less"},
+        {"accuracy": full, "text": "reading all", "above": True},
+        {"accuracy": full - budget, "text": f"{budget:g} points less", "above": False},
     ]
     base = alt.Chart(alt.Data(values=limits)).encode(y=y)
     rules = base.mark_rule(color=INK, strokeDash=[5, 3], opacity=0.7)
-    names = base.mark_text(align="left", dx=4, dy=-6, fontSize=11, color=INK).encode(x=alt.value(0), text="text:N")
-    layers = [rules, names, line]
+    layers = [rules, line]
+    for above, dy in ((True, -7), (False, 9)):
+        written = base.transform_filter(f"datum.above == {str(above).lower()}")
+        layers.append(
+            written.mark_text(align="left", dx=4, dy=dy, fontSize=11, color=INK).encode(x=alt.value(0), text="text:N")
+        )
     if rule.doubt is not None:
         here = {"read": 100 * test.read.estimate, "accuracy": 100 * test.stopped.estimate}
         spot = alt.Chart(alt.Data(values=[here])).encode(x=x, y=y)
