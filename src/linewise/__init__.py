@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from linewise.api import Study, compare, tune
+    from linewise.api import Study, calibrate, compare, tune
     from linewise.foundations.errors import ConfigError, DataError, LinewiseError
     from linewise.models import cost, create_model, list_models
     from linewise.models.saved import load_model
@@ -21,6 +21,7 @@ _WHERE = {
     "DataError": "linewise.foundations.errors",
     "LinewiseError": "linewise.foundations.errors",
     "Study": "linewise.api",
+    "calibrate": "linewise.api",
     "compare": "linewise.api",
     "cost": "linewise.models",
     "create_model": "linewise.models",
@@ -35,6 +36,7 @@ __all__ = [
     "LinewiseError",
     "Study",
     "__version__",
+    "calibrate",
     "compare",
     "cost",
     "create_model",

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from linewise.analysis.stopping import Answered, find_threshold, judge, stop, thresholds
+from linewise.analysis.stopping import find_threshold, judge, stop, thresholds
 from linewise.foundations.errors import DataError
+from linewise.foundations.stopping import Answered
 
 SCALE_T = np.array([3.0, 1.6, 1.0, 0.6, 0.4])
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from linewise.reading import Reading, parse
-from linewise.reading.ink import inked_steps
+from linewise.reading.ink import common_background, inked_steps, leading_blanks
 
 
 def by_hand(image_HWC: np.ndarray, readings: tuple[Reading, ...]) -> tuple[int, int]:
@@ -63,3 +63,28 @@ def test_many_images_are_looked_at_in_parts(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("linewise.reading.ink.CHUNK", 500)
     for a_N, b_N in zip(inked_steps(images_NHWC, parse("rows3")), whole, strict=True):
         np.testing.assert_array_equal(a_N, b_N)
+
+
+@pytest.mark.parametrize("reading", ["rows", "columns", "rows5-stride2", "rows-outwards", "rows+columns"])
+def test_leading_blanks_by_a_loop(reading: str) -> None:
+    rng = np.random.default_rng(1)
+    images_NHWC = np.full((30, 8, 8, 3), [3, 0, 255], dtype=np.uint8)
+    for i, image_HWC in enumerate(images_NHWC[1:], start=1):
+        image_HWC[rng.integers(0, 8), rng.integers(0, 8), i % 3] = 9
+    readings = parse(reading)
+    for image_HWC, found in zip(images_NHWC, leading_blanks(images_NHWC, readings, [3, 0, 255]), strict=True):
+        pixels_PC = image_HWC.reshape(-1, 3)
+        blank_T = [
+            all((pixels_PC[p] == [3, 0, 255]).all() for r in readings for p in r.order(8, 8)[t] if p >= 0)
+            for t in range(readings[0].num_steps(8, 8))
+        ]
+        assert found == (blank_T.index(False) if not all(blank_T) else len(blank_T))
+
+
+def test_the_common_background_is_that_of_most_images() -> None:
+    images_NHWC = np.full((5, 4, 4, 1), 7, dtype=np.uint8)
+    images_NHWC[0] = 200
+    images_NHWC[1:, 0] = 0
+    assert common_background(images_NHWC) == [7]
+    photos_NHWC = np.random.default_rng(0).integers(0, 256, (9, 8, 8, 3), dtype=np.uint8)
+    assert common_background(photos_NHWC) is None

@@ -55,10 +55,14 @@ def test_a_pixel_is_first_seen_at_the_first_step_that_holds_it(name: str) -> Non
         assert seen_HW[pixel // 7, pixel % 7] == 1 + min(t for t, held_P in enumerate(order_TP) if pixel in held_P)
 
 
-def test_outwards_begins_in_the_middle_and_goes_before_and_after_it_in_turn() -> None:
-    assert parse("rows-outwards")[0].order(6, 1).ravel().tolist() == [2, 3, 1, 4, 0, 5]
-    assert parse("rows-outwards-reversed")[0].order(5, 1).ravel().tolist() == [4, 0, 3, 1, 2]
-    assert parse("rows3-stride2-outwards")[0].order(7, 1).tolist() == [[2, 3, 4], [0, 1, 2], [4, 5, 6]]
+def test_outwards_begins_in_the_middle_and_goes_before_and_after_it_together() -> None:
+    assert parse("rows-outwards")[0].order(6, 1).tolist() == [[2, 3], [1, 4], [0, 5]]
+    assert parse("rows-outwards-reversed")[0].order(5, 1).tolist() == [[0, 4], [1, 3], [2, -1]]
+    assert parse("rows3-stride2-outwards")[0].order(7, 1).tolist() == [
+        [2, 3, 4, -1, -1, -1],
+        [0, 1, 2, 4, 5, 6],
+    ]
+    assert parse("columns-outwards")[0].order(3, 1).tolist() == [[0, 1, 2, -1, -1, -1]]
 
 
 @pytest.mark.parametrize("name", ["rows-outwards-outwards", "rows-reversed-outwards"])

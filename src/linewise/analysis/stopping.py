@@ -2,10 +2,13 @@
 
 Learn then Test (Angelopoulos et al. 2021): thresholds are tried from strict to loose, each by an exact test of
 "this loses more than the budget", until the first that is not refuted. The order is fixed before the answers are
-seen, so no correction is needed: a threshold that loses too much passes with probability 1 - confidence at most.
+seen, so no correction is needed: a threshold that loses too much passes with a probability of 1 - confidence at
+most.
 
 What is bounded is the share of images that full reading gets right and stopping gets wrong. Accuracy cannot fall
-by more than that; that stopping also mends some answers is not counted on.
+by more than that; that stopping also mends some answers is not counted on. Bounding the difference itself by
+betting (Waudby-Smith and Ramdas 2024) was tried too; where few answers are mended it is no tighter
+(benchmarks/LOG.md).
 """
 
 from __future__ import annotations
@@ -19,32 +22,10 @@ from scipy import special, stats
 from linewise.analysis.depth.measures import mean
 from linewise.analysis.intervals import bonett_price, wilson
 from linewise.foundations.errors import DataError
-from linewise.foundations.stopping import Between, StopPoint
+from linewise.foundations.stopping import Answered, Between, StopPoint
 
 LEAST_DOUBT, MOST_DOUBT, NUM_DOUBTS = 1e-7, 0.5, 400
 POINTS = 60
-
-
-@dataclass(frozen=True)
-class Answered:
-    """A reader's answers after each step on the images of one split.
-
-    Attributes:
-        answers_NT: class answered.
-        doubt_NT: probability of all other classes together.
-        labels_N: true classes.
-        blank_N: blank steps at the beginning, which need not be computed.
-    """
-
-    answers_NT: np.ndarray
-    doubt_NT: np.ndarray
-    labels_N: np.ndarray
-    blank_N: np.ndarray
-
-    @property
-    def full_N(self) -> np.ndarray:
-        """Whether full reading is right, bool."""
-        return self.answers_NT[:, -1] == self.labels_N
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from linewise.cli import compare, data, evaluate, models, predict, readings, report, train, tune
+from linewise.cli import calibrate, compare, data, evaluate, models, predict, readings, report, train, tune
 
 app = typer.Typer(
     name="linewise",
@@ -43,5 +43,6 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("models")(models.models)
 app.command("readings")(readings.readings)
+app.command("calibrate")(calibrate.calibrate)
 app.command("report")(report.report)
 app.add_typer(data.app, name="data", help="Check and fetch images.")

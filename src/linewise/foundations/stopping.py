@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 from pydantic import Field
 
 from linewise.foundations.records import Environment, Record
 
 FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A reader's answers after each step on the images of one split.
+
+    Attributes:
+        answers_NT: class answered.
+        doubt_NT: probability of all other classes together.
+        labels_N: true classes.
+        blank_N: blank steps at the beginning, which need not be computed.
+    """
+
+    answers_NT: np.ndarray
+    doubt_NT: np.ndarray
+    labels_N: np.ndarray
+    blank_N: np.ndarray
+
+    @property
+    def full_N(self) -> np.ndarray:
+        """Whether full reading is right, bool."""
+        return self.answers_NT[:, -1] == self.labels_N
 
 
 class Between(Record):

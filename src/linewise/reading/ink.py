@@ -38,6 +38,33 @@ def inked_steps(images_NHWC: np.ndarray, readings: Sequence[Reading]) -> tuple[n
     return first_N, last_N
 
 
+def common_background(images_NHWC: np.ndarray) -> list[int] | None:
+    """The pixel of which blank steps consist: most frequent value of most images, per channel; None if no image
+    consists of it by half.
+
+    Args:
+        images_NHWC: uint8.
+    """
+    images_NPC = np.asarray(images_NHWC).reshape(len(images_NHWC), -1, images_NHWC.shape[3])
+    pixels_XC, counts_X = np.unique(_background(images_NPC), axis=0, return_counts=True)
+    pixel_C = pixels_XC[counts_X.argmax()]
+    share_N = (images_NPC == pixel_C).all(axis=2).mean(axis=1)
+    return pixel_C.tolist() if (share_N > 0.5).any() else None
+
+
+def leading_blanks(images_NHWC: np.ndarray, readings: Sequence[Reading], pixel_C: Sequence[int]) -> np.ndarray:
+    """How many steps at the beginning of each image hold this pixel and nothing else, int64 `N`."""
+    height, width = images_NHWC.shape[1:3]
+    images_NPC = np.asarray(images_NHWC).reshape(len(images_NHWC), -1, images_NHWC.shape[3])
+    other_NP = np.pad((images_NPC != np.asarray(pixel_C)).any(axis=2), ((0, 0), (0, 1)), constant_values=False)
+    count_N, still_N = np.zeros(len(other_NP), dtype=np.int64), np.ones(len(other_NP), dtype=bool)
+    for order in zip(*(reading.order(height, width) for reading in readings), strict=True):
+        for order_P in order:
+            still_N &= ~other_NP[:, order_P].any(axis=1)
+        count_N += still_N
+    return count_N
+
+
 def _inked(images_NHWC: np.ndarray, orders: list[np.ndarray]) -> np.ndarray:
     images_NPC = np.asarray(images_NHWC).reshape(len(images_NHWC), -1, images_NHWC.shape[3])
     far_NPC = np.abs(images_NPC.astype(np.int16) - _background(images_NPC)[:, None]) > FAINT

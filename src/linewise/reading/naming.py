@@ -3,7 +3,7 @@
 rows | columns | rowsN | columnsN [-strideM]        windows of N lines, every M-th
 pixels | snake | spiral-in | spiral-out | hilbert | zorder | permuted[SEED]
 patchesP[-ORDER]                                    patches of P×P pixels, in any of these orders
-READING-outwards                                    from the middle step outwards
+READING-outwards                                    from the middle outwards, two steps together
 READING-reversed                                    from the last step to the first
 READING+READING                                     several readers of one image
 """
@@ -34,7 +34,7 @@ EXAMPLES: dict[str, str] = {
     "patches4-snake": "a patch of 4×4 pixels, left to right and back again",
     "patches4-spiral-in": "a patch of 4×4 pixels, from the corner to the middle",
     "patches4-hilbert": "a patch of 4×4 pixels along a Hilbert curve",
-    "rows-outwards": "one row of pixels, from the middle outwards",
+    "rows-outwards": "two rows of pixels, from the middle outwards",
     "rows-reversed": "one row of pixels, from bottom to top",
 }
 """One of each kind, and what a step of it is."""

@@ -69,10 +69,14 @@ def num_steps(network: Network) -> int:
     return network.readings[0].num_steps(*network.config.img_size)
 
 
+def batch_size(network: Network) -> int:
+    """Images answered together: as many as elsewhere, fewer where their states would take much memory."""
+    return max(1, min(BATCH, MOST_NUMBERS // (num_steps(network) * network.num_features)))
+
+
 def _along(network: Network, images: Batches, kept_T: np.ndarray) -> Iterator[Tensor]:
     network.eval()
     columns_T = torch.from_numpy(kept_T - 1)
-    each = int(kept_T[-1]) * network.num_features
     with torch.inference_mode():
-        for x_BCHW, _ in images.in_order(max(1, min(BATCH, MOST_NUMBERS // each))):
+        for x_BCHW, _ in images.in_order(batch_size(network)):
             yield torch.softmax(network.forward_steps(x_BCHW)[:, columns_T], dim=2)

@@ -1,0 +1,205 @@
+"""A saved reader that may stop early: its answers after each step, `stop.json`, and what stopping saves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+import torch
+
+from linewise.foundations.errors import ConfigError
+from linewise.foundations.stopping import Answered, StopRule, StopTime
+from linewise.images import Chosen
+from linewise.images.batches import Batches
+from linewise.models.recurrent.early import EarlyReader, doubts
+from linewise.models.recurrent.network import RecurrentNetwork
+from linewise.models.recurrent.stepping import Stepping
+from linewise.models.saved import Saved
+from linewise.reading.ink import common_background, leading_blanks
+from linewise.study.job import pin_threads
+from linewise.training.along import batch_size, num_steps
+from linewise.training.alternation import Task, alternate
+
+FILE = "stop.json"
+ROUNDS = {1: 15, 1000: 9}
+"""Images read together → counted rounds."""
+THREADS = 1
+SINGLE_IMAGES = 100
+"""Images of a round that are read one by one."""
+
+
+def reader_of(saved: Saved) -> RecurrentNetwork:
+    """The network, if it reads step by step.
+
+    Raises:
+        ConfigError: it has no answer before its end.
+    """
+    network = saved.network
+    if not isinstance(network, RecurrentNetwork) or not network.answers_each_step:
+        raise network.no_steps()
+    return network
+
+
+def trained_on(saved: Saved, data: str | None) -> str:
+    """The name of the images: as asked for, or as the network was trained on.
+
+    Raises:
+        ConfigError: the model does not say, or names none that can be found again, such as arrays.
+    """
+    source = saved.card.trained.get("options", {}).get("source") or saved.card.trained.get("data")
+    if data is None and (not isinstance(source, str) or source == "arrays"):
+        raise ConfigError(
+            "the model does not say on which images it was trained" if not source else "it was trained on arrays",
+            where="--data",
+            expected="images of the same classes",
+            mend="name them, as for `linewise evaluate`",
+        )
+    return data or str(source)
+
+
+def answers_along(saved: Saved, part: Chosen, pixel_C: Sequence[int] | None) -> Answered:
+    """Answers and doubts after each step on some images.
+
+    Args:
+        pixel_C: of which blank steps consist, for `blank_N`.
+    """
+    network, images = reader_of(saved), batches_of(saved, part)
+    answers, found = [], []
+    with torch.inference_mode():
+        for x_BCHW, _ in images.in_order(batch_size(network)):
+            logits_BTK = network.forward_steps(x_BCHW)
+            answers.append(logits_BTK.argmax(dim=2).to(torch.int32))
+            found.append(doubts(logits_BTK))
+    blank_N = np.zeros(len(images), dtype=np.int64)
+    if pixel_C is not None:
+        blank_N = leading_blanks(part.images_NHWC, network.readings, pixel_C)
+    return Answered(torch.cat(answers).numpy(), torch.cat(found).numpy(), images.labels_N, blank_N)
+
+
+def blank_pixel(saved: Saved, part: Chosen) -> list[int] | None:
+    """The pixel of which blank steps consist; None where no image begins with one."""
+    pixel_C = common_background(part.images_NHWC)
+    if pixel_C is None or not leading_blanks(part.images_NHWC, reader_of(saved).readings, pixel_C).any():
+        return None
+    return pixel_C
+
+
+def batches_of(saved: Saved, part: Chosen) -> Batches:
+    pre = saved.card.preprocessing
+    return Batches(part.images_NHWC, part.labels_N, pre["mean"], pre["std"])
+
+
+def early_reader(saved: Saved, rule: StopRule) -> EarlyReader:
+    """The network reading by its rule.
+
+    Raises:
+        ConfigError: the rule is that of other weights.
+    """
+    if rule.sha256 != saved.card.sha256:
+        raise ConfigError(
+            "the rule was found for other weights", where=FILE, mend="run `linewise calibrate` again"
+        )
+    network, blank_CHW = reader_of(saved), None
+    if rule.blank is not None:
+        height, width = network.config.img_size
+        page_NHWC = np.broadcast_to(np.array(rule.blank, dtype=np.uint8), (1, height, width, len(rule.blank)))
+        pre = saved.card.preprocessing
+        blank_CHW = next(Batches(page_NHWC, np.zeros(1), pre["mean"], pre["std"]).in_order(1))[0][0]
+    return EarlyReader(Stepping(network), rule.doubt, blank_CHW)
+
+
+class Threshold(Protocol):
+    """What `linewise.analysis.stopping` finds: see `StopRule` for the meaning."""
+
+    @property
+    def doubt(self) -> float | None: ...
+    @property
+    def num_lost(self) -> int: ...
+    @property
+    def num_won(self) -> int: ...
+    @property
+    def bound(self) -> float: ...
+    @property
+    def read(self) -> float: ...
+
+
+def make_rule(
+    saved: Saved,
+    data: str,
+    part: Chosen,
+    pixel_C: list[int] | None,
+    found: Threshold,
+    budget: float,
+    confidence: float,
+) -> StopRule:
+    """The rule as it is kept.
+
+    Args:
+        part: the images that vouch for it.
+    """
+    return StopRule(
+        sha256=saved.card.sha256,
+        data=data,
+        budget=budget,
+        confidence=confidence,
+        num_images=len(part),
+        num_steps=num_steps(saved.network),
+        blank=pixel_C,
+        doubt=found.doubt,
+        num_lost=found.num_lost,
+        num_won=found.num_won,
+        bound=found.bound,
+        read=found.read,
+    )
+
+
+def save_rule(run: Path, rule: StopRule) -> None:
+    """`stop.json`, whole or not at all."""
+    rule.save(run / FILE)
+
+
+def load_rule(run: Path) -> StopRule:
+    """The rule of a run.
+
+    Raises:
+        DataError: there is none, or it is damaged.
+    """
+    return StopRule.load(run / FILE)
+
+
+def time_reading(
+    saved: Saved, rule: StopRule, part: Chosen, on_round: Callable[[int], None] = lambda done: None
+) -> list[StopTime]:
+    """Seconds to read some images in three ways, one by one and 1,000 together: in alternation, warm."""
+    pin_threads(THREADS)
+    stopping = early_reader(saved, rule)
+    steps = EarlyReader(Stepping(reader_of(saved)), None, None)
+    network, times, done = saved.network, [], 0
+    for size, rounds in ROUNDS.items():
+        count = min(len(part.labels_N), SINGLE_IMAGES if size == 1 else size)
+        x_NCHW, _ = next(batches_of(saved, part).in_order(count))
+        batches = list(x_NCHW.contiguous(memory_format=torch.channels_last).split(size))
+        ways: dict[Literal["whole", "steps", "stopping"], Task] = {
+            "whole": _reading(network, batches),
+            "steps": _reading(steps.read, batches),
+            "stopping": _reading(stopping.read, batches),
+        }
+        turns = alternate(list(ways.values()), rounds=rounds, on_round=lambda n, before=done: on_round(before + n))
+        done += rounds
+        for way, seconds in zip(ways, turns, strict=True):
+            times.append(StopTime(way=way, batch_size=size, images=count, seconds=seconds))
+    return times
+
+
+def _reading(read: Callable[[torch.Tensor], object], batches: list[torch.Tensor]) -> Task:
+    def task() -> float:
+        with torch.inference_mode():
+            started = time.perf_counter()
+            for x_BCHW in batches:
+                read(x_BCHW)
+            return time.perf_counter() - started
+
+    return task
