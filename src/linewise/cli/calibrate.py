@@ -12,7 +12,11 @@ from linewise.cli import options as o
 if TYPE_CHECKING:
     from linewise.foundations.stopping import Between, StopRule, StopTest
 
-WAYS = {"whole": "all steps in one pass", "steps": "step by step, to the end", "stopping": "step by step, stopping"}
+WAYS = {
+    "whole": "all steps in one pass",
+    "steps": "step by step, to the end",
+    "stopping": "step by step, stopping",
+}
 
 
 def calibrate(

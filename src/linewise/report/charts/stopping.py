@@ -43,7 +43,9 @@ def stopping_chart(rule: StopRule) -> Chart:
     for above, dy in ((True, -7), (False, 9)):
         written = base.transform_filter(f"datum.above == {str(above).lower()}")
         layers.append(
-            written.mark_text(align="left", dx=4, dy=dy, fontSize=11, color=INK).encode(x=alt.value(0), text="text:N")
+            written.mark_text(align="left", dx=4, dy=dy, fontSize=11, color=INK).encode(
+                x=alt.value(0), text="text:N"
+            )
         )
     if rule.doubt is not None:
         here = {"read": 100 * test.read.estimate, "accuracy": 100 * test.stopped.estimate}
