@@ -7,6 +7,7 @@ from collections.abc import Callable
 from linewise.analysis import Summary
 from linewise.report.charts.chart import Looks
 from linewise.report.pictures import Pictures
+from linewise.report.sections.depth import section as depth
 from linewise.report.sections.difficulty import section as difficulty
 from linewise.report.sections.overlap import section as overlap
 from linewise.report.sections.panel import section as panel
@@ -20,6 +21,7 @@ SECTIONS: tuple[Callable[[Summary, Looks, Pictures | None], Section | None], ...
     speed,
     overlap,
     difficulty,
+    depth,
 )
 """In the order of the page."""
 
