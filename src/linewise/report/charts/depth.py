@@ -154,8 +154,9 @@ def turns_chart(found: Depth, names: list[str]) -> Chart | None:
     )
     seeds = found.main.depth.num_seeds
     caption = (
-        f"{found.main.label}, {seeds} seed{'s' if seeds > 1 else ''}: the step in which an answer turns for the last "
-        "time from one class of the pair to the other; images of the two classes whose answer ends as one of them."
+        f"{found.main.label}, {seeds} seed{'s' if seeds > 1 else ''}: the step in which an answer turns for the "
+        "last time from one class of the pair to the other; images of the two classes whose answer ends as one of "
+        "them."
     )
     return make("depth-turns", caption, chart, width=None, height=None, least=300)
 
