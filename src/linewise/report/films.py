@@ -17,7 +17,7 @@ from linewise.foundations.arrays import Films
 from linewise.report.charts.depth import RIGHT, WRONG
 from linewise.report.pictures import Pictures
 
-FRAMES, PER_PAIR = 7, 3
+FRAMES, PER_PAIR = 6, 3
 FRAME_SIDE, GAP, BAR_HEIGHT = 56, 6, 64
 UNREAD, REST = 226, "#d3d8dd"
 

@@ -107,7 +107,8 @@ def classes_chart(found: Depth, names: list[str], looks: Looks) -> Chart:
     )
     x = alt.Scale(zero=False)
     whiskers = base.mark_rule(strokeWidth=2).encode(
-        x=alt.X("low:Q", scale=x, title=f"reading depth, {title}"), x2="high:Q"
+        x=alt.X("low:Q", scale=x, title=f"reading depth, {title}", axis=alt.Axis(tickMinStep=1, format="d")),
+        x2="high:Q",
     )
     dots = base.mark_point(filled=True, size=60, opacity=1).encode(x=alt.X("mean:Q", scale=x), shape=looks.shape())
     caption = (
@@ -135,7 +136,7 @@ def turns_chart(found: Depth, names: list[str]) -> Chart | None:
     )
     steps = alt.Scale(domain=[0.5, found.main.num_steps + 0.5], nice=False)
     counts = alt.Scale(type="symlog", domain=[-most, most])
-    ticks = alt.Axis(labelExpr="abs(datum.value)", values=_ticks(most))
+    ticks = alt.Axis(labelExpr="abs(datum.value)", values=_ticks(most), labelOverlap=False)
     bars = (
         alt.Chart()
         .mark_bar()
@@ -147,7 +148,7 @@ def turns_chart(found: Depth, names: list[str]) -> Chart | None:
         )
         .properties(width=236, height=120)
     )
-    line = alt.Chart().mark_rule(color=INK, opacity=0.5).encode(y=alt.datum(0))
+    line = alt.Chart().mark_rule(color=INK, opacity=0.5).encode(y=alt.YDatum(0, scale=counts, axis=ticks))
     header = alt.Header(labelFontSize=13, labelColor=INK, labelFontWeight=600)
     chart = alt.layer(bars, line, data=alt.Data(values=rows)).facet(
         facet=alt.Facet("pair:N", sort=pairs, title=None, header=header), columns=3
@@ -172,5 +173,5 @@ def _turns(reader: Reader, pair: PairTurns, names: list[str]) -> list[dict[str, 
 
 
 def _ticks(most: int) -> list[int]:
-    powers = [10**k for k in range(len(str(most))) if 10**k <= most]
+    powers = [10**k for k in range(len(str(most))) if 10**k <= most and (k or most < 100)]  # 1 would lie upon 0
     return [*(-p for p in reversed(powers)), 0, *powers]

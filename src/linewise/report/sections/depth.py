@@ -37,7 +37,7 @@ def section(summary: Summary, looks: Looks, pictures: Pictures | None) -> Sectio
         "deepest": _ranked(summary, found, pictures, -1),
         "shallowest": _ranked(summary, found, pictures, 1),
     }
-    return Section("depth", "How far must one read?", "Reading depth", data, charts, _json(found, names))
+    return Section("depth", "How far must one read?", "Depth", data, charts, _json(found, names))
 
 
 def _ranked(summary: Summary, found: Depth, pictures: Pictures | None, sign: int) -> list[Shown]:

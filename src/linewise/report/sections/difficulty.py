@@ -38,7 +38,7 @@ def section(summary: Summary, looks: Looks, pictures: Pictures | None) -> Sectio
     return Section(
         "difficulty",
         "Which images are easy?",
-        "Easy images",
+        "Difficulty",
         data,
         [chart for chart in charts.values() if chart],
         _json(found, summary.evidence.spec.data.class_names),

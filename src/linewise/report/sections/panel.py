@@ -30,7 +30,7 @@ def section(summary: Summary, looks: Looks, pictures: Pictures | None) -> Sectio
         "chance": chance,
     }
     json = _json(panel, sight, summary.evidence.split)
-    return Section("panel", "Every pair of networks", "Pairs of networks", data, json=json)
+    return Section("panel", "Every pair of networks", "Tests", data, json=json)
 
 
 def _verdict(pair: Paired) -> str:
