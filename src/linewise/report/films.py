@@ -32,7 +32,7 @@ class Film:
         strip: the frames side by side, a `data:` address.
         bars: SVG of the probabilities after each step.
         steps: how many are read in each frame.
-        width, frame, height: pixels on the screen of the strip, a frame and its height.
+        width, height: of the strip, in pixels.
     """
 
     index: int
@@ -41,7 +41,6 @@ class Film:
     bars: Any
     steps: list[int]
     width: int
-    frame: int
     height: int
 
 
@@ -103,7 +102,6 @@ def _film(
         bars=_bars(probabilities_TK, true, other, turned, width, names),
         steps=[int(kept_T[end - 1]) for end in ends],
         width=width,
-        frame=frame,
         height=height,
     )
 
