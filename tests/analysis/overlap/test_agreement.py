@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import cohen_kappa_score, jaccard_score
 
 from linewise.analysis.overlap.agreement import between_groups, jaccard, kappa, same_answers
-from linewise.analysis.overlap.panel import hardest, margins
+from linewise.analysis.overlap.gathered import hardest, margins
 
 
 def runs(seed: int = 0, count: int = 6, images: int = 500) -> tuple[np.ndarray, np.ndarray]:

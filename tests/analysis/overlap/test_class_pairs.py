@@ -10,21 +10,21 @@ from statsmodels.stats.multitest import multipletests
 
 from linewise.analysis.intervals import difference, wilson
 from linewise.analysis.overlap.class_pairs import LEAST_IMAGES, ClassPairs, compare
-from linewise.analysis.overlap.panel import Panel
+from linewise.analysis.overlap.gathered import Gathered
 
 CLASSES = 5
 
 
-def panel(predicted_RN: np.ndarray, labels_N: np.ndarray, networks: list[tuple[str, int]]) -> Panel:
+def gathered(predicted_RN: np.ndarray, labels_N: np.ndarray, networks: list[tuple[str, int]]) -> Gathered:
     """Networks as (family, seeds), their runs in order."""
     kinds = [SimpleNamespace(label=str(i), family=family) for i, (family, _) in enumerate(networks)]
     network_R = np.repeat(np.arange(len(networks)), [seeds for _, seeds in networks])
-    return Panel(kinds, network_R, predicted_RN, np.zeros(predicted_RN.shape), labels_N)  # type: ignore[arg-type]
+    return Gathered(kinds, network_R, predicted_RN, np.zeros(predicted_RN.shape), labels_N)  # type: ignore[arg-type]
 
 
 def made(
     rng: np.random.Generator, *, more: float = 0.0, seeds: int = 3, images: int = 200, networks: int = 2
-) -> Panel:
+) -> Gathered:
     """Four in a hundred images look like another class; recurrent runs fall for 1 as 2 more often."""
     labels_N = np.repeat(np.arange(CLASSES), images)
     total = len(labels_N)
@@ -36,10 +36,10 @@ def made(
         if family == "recurrent":
             weak_N = np.where((labels_N == 1) & (like_N == 2), np.maximum(weak_N, more), weak_N)
         rows.append(np.where(rng.random((seeds, total)) < weak_N, like_N, labels_N))
-    return panel(np.concatenate(rows), labels_N, listed)
+    return gathered(np.concatenate(rows), labels_N, listed)
 
 
-def found(of: Panel) -> ClassPairs:
+def found(of: Gathered) -> ClassPairs:
     pairs = compare(of)
     assert pairs is not None
     return pairs
@@ -58,7 +58,9 @@ def test_rates_by_hand_with_unequal_numbers_of_seeds() -> None:
     rng = np.random.default_rng(1)
     labels_N = rng.integers(0, 3, 300)
     predicted_RN = np.where(rng.random((7, 300)) < 0.2, rng.integers(0, 3, (7, 300)), labels_N)
-    of = panel(predicted_RN, labels_N, [("recurrent", 2), ("recurrent", 1), ("convolutional", 3), ("control", 1)])
+    of = gathered(
+        predicted_RN, labels_N, [("recurrent", 2), ("recurrent", 1), ("convolutional", 3), ("control", 1)]
+    )
     pairs = found(of)
     assert len(pairs.ordered) == 6
     assert len(pairs.unordered) == 3
@@ -88,7 +90,7 @@ def test_pairs_of_few_images_are_counted_and_not_tested() -> None:
     predicted_RN = np.tile(labels_N, (4, 1))
     predicted_RN[:2, :LEAST_IMAGES] = 1  # 0 taken for 1 by one family, on just enough images
     predicted_RN[:2, 100 : 100 + LEAST_IMAGES - 1] = 2
-    pairs = found(panel(predicted_RN, labels_N, [("recurrent", 2), ("convolutional", 2)]))
+    pairs = found(gathered(predicted_RN, labels_N, [("recurrent", 2), ("convolutional", 2)]))
     tested, counted = pairs.unordered
     assert (tested.first, tested.second, tested.num_confused) == (0, 1, LEAST_IMAGES)
     assert tested.p is not None
@@ -105,7 +107,7 @@ def test_the_hardest_pair_is_the_one_confused_most_by_both() -> None:
 
 def test_one_family_has_no_pairs() -> None:
     labels_N = np.zeros(10, dtype=int)
-    assert compare(panel(labels_N[None], labels_N, [("recurrent", 1)])) is None
+    assert compare(gathered(labels_N[None], labels_N, [("recurrent", 1)])) is None
 
 
 def test_false_alarms_and_what_is_found() -> None:
@@ -125,7 +127,7 @@ def test_intervals_of_the_difference_hold_the_truth() -> None:
     """The pair 1 – 2 over 300 studies; the truth is that of very many images."""
     rng, held = np.random.default_rng(4), 0
 
-    def pair(of: Panel):
+    def pair(of: Gathered):
         return next(p for p in found(of).unordered if (p.first, p.second) == (1, 2))
 
     truth = pair(made(rng, more=0.3, images=40_000)).difference.estimate

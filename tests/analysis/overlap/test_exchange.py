@@ -10,7 +10,7 @@ import pytest
 from linewise.analysis.intervals import wilson
 from linewise.analysis.overlap.agreement import kappa
 from linewise.analysis.overlap.exchange import exchange, gap_interval
-from linewise.analysis.overlap.panel import hardest
+from linewise.analysis.overlap.gathered import hardest
 from worlds import Network, study
 
 STUDIES = 2000

@@ -11,7 +11,7 @@ from linewise.analysis.difficulty.measures import MEASURES, over_families, witne
 from linewise.analysis.difficulty.parts import PartOfImages, parts
 from linewise.analysis.difficulty.shares import Shares, shares
 from linewise.analysis.evidence import Evidence
-from linewise.analysis.overlap.panel import Panel
+from linewise.analysis.overlap.gathered import Gathered
 
 
 @dataclass(frozen=True)
@@ -83,9 +83,9 @@ def difficulty(evidence: Evidence) -> Difficulty | None:
 
 
 def _rankings(evidence: Evidence, wrong_N: np.ndarray) -> list[Ranking]:
-    panel = Panel.gather(evidence)
-    assert panel is not None
-    margin_N = panel.margin_RN.mean(axis=0)
+    runs = Gathered.gather(evidence)
+    assert runs is not None
+    margin_N = runs.margin_RN.mean(axis=0)
     found = []
     for label in range(len(evidence.spec.data.class_names)):
         images_M = np.flatnonzero(evidence.labels_N == label)

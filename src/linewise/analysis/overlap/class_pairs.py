@@ -8,7 +8,7 @@ import numpy as np
 
 from linewise.analysis.evidence import Evidence
 from linewise.analysis.intervals import CONFIDENCE, Interval, bonett_price, interval_of_difference
-from linewise.analysis.overlap.panel import Panel
+from linewise.analysis.overlap.gathered import Gathered
 from linewise.analysis.statistics.contrasts import Moments, contrast
 from linewise.analysis.statistics.exact import holm
 
@@ -68,26 +68,26 @@ class ClassPairs:
 
 def class_pairs(evidence: Evidence) -> ClassPairs | None:
     """Compare the families' confusions; None unless both have answers."""
-    panel = Panel.gather(evidence)
-    return compare(panel) if panel else None
+    runs = Gathered.gather(evidence)
+    return compare(runs) if runs else None
 
 
-def compare(panel: Panel) -> ClassPairs | None:
-    """Compare the families of a panel; None where one has no runs."""
-    sides = [_runs(panel, family) for family in ("recurrent", "convolutional")]
+def compare(runs: Gathered) -> ClassPairs | None:
+    """Compare the families; None where one has no runs."""
+    sides = [_runs(runs, family) for family in ("recurrent", "convolutional")]
     if not all(sides):
         return None
-    places = _confused([*sides[0], *sides[1]], panel.labels_N)
-    ordered = [_pair(sides, panel.labels_N, a, b, ordered=True) for a, b in sorted(places)]
+    places = _confused([*sides[0], *sides[1]], runs.labels_N)
+    ordered = [_pair(sides, runs.labels_N, a, b, ordered=True) for a, b in sorted(places)]
     both = sorted({(min(a, b), max(a, b)) for a, b in places})
-    unordered = [_pair(sides, panel.labels_N, a, b, ordered=False) for a, b in both]
+    unordered = [_pair(sides, runs.labels_N, a, b, ordered=False) for a, b in both]
     return ClassPairs(_corrected(ordered), _corrected(unordered))
 
 
-def _runs(panel: Panel, family: str) -> list[np.ndarray]:
+def _runs(runs: Gathered, family: str) -> list[np.ndarray]:
     """Answers of each network of a family, `SN`."""
-    chosen = [i for i, network in enumerate(panel.networks) if network.family == family]
-    return [panel.predicted_RN[panel.network_R == i] for i in chosen]
+    chosen = [i for i, network in enumerate(runs.networks) if network.family == family]
+    return [runs.predicted_RN[runs.network_R == i] for i in chosen]
 
 
 def _confused(networks: list[np.ndarray], labels_N: np.ndarray) -> set[tuple[int, int]]:

@@ -12,7 +12,7 @@ from linewise.analysis.evidence import Evidence
 from linewise.analysis.intervals import Interval
 from linewise.analysis.overlap.agreement import between_groups, jaccard, kappa, same_answers
 from linewise.analysis.overlap.exchange import Exchange, exchange, gap_interval
-from linewise.analysis.overlap.panel import Panel, hardest
+from linewise.analysis.overlap.gathered import Gathered, hardest
 from linewise.foundations.records import Family
 
 Verdict = Literal["different", "no difference shown", "too few seeds", "no mistakes"]
@@ -96,21 +96,21 @@ class Overlap:
 def overlap(evidence: Evidence) -> Overlap | None:
     """Compare the mistakes of every two runs of a study; None unless both families have answers."""
     reader, convolver = best(evidence.family("recurrent")), best(evidence.family("convolutional"))
-    panel = Panel.gather(evidence)
-    if reader is None or convolver is None or panel is None:
+    runs = Gathered.gather(evidence)
+    if reader is None or convolver is None or runs is None:
         return None
-    best_R = panel.of(reader.label) | panel.of(convolver.label)
-    num_hard = _num_hard(panel, best_R)
-    hard_RN = hardest(panel.margin_RN, max(1, num_hard))
+    best_R = runs.of(reader.label) | runs.of(convolver.label)
+    num_hard = _num_hard(runs, best_R)
+    hard_RN = hardest(runs.margin_RN, max(1, num_hard))
     equal_RR = kappa(~hard_RN)
-    equal_GG = between_groups(equal_RR, panel.network_R)
-    first_R = panel.of(reader.label)[best_R]
+    equal_GG = between_groups(equal_RR, runs.network_R)
+    first_R = runs.of(reader.label)[best_R]
     networks = exchange(equal_RR[np.ix_(best_R, best_R)], first_R)
     enough = min(first_R.sum(), (~first_R).sum()) >= 2
-    families = _families(panel, equal_GG)
+    families = _families(runs, equal_GG)
     gap = gap_interval(hard_RN[best_R], first_R) if enough else None
     verdict = _verdict(num_hard, networks, enough)
-    pairs = _pairs(panel)
+    pairs = _pairs(runs)
     return Overlap(
         verdict,
         _sentence(verdict, (reader.label, convolver.label), num_hard, networks, gap, evidence),
@@ -121,37 +121,37 @@ def overlap(evidence: Evidence) -> Overlap | None:
         networks,
         gap,
         families,
-        _kinds(panel, equal_RR, pairs),
-        [network.label for network in panel.networks],
+        _kinds(runs, equal_RR, pairs),
+        [network.label for network in runs.networks],
         equal_GG,
         equal_RR,
         list(pairs.values()),
-        panel.network_R,
+        runs.network_R,
         len(evidence.labels_N),
         evidence.split,
     )
 
 
-def _num_hard(panel: Panel, best_R: np.ndarray) -> int:
+def _num_hard(runs: Gathered, best_R: np.ndarray) -> int:
     """Mistakes of a run of the two best networks, each network counting the same."""
-    wrong_R = (~panel.correct_RN).sum(axis=1)[best_R]
-    networks = panel.network_R[best_R]
+    wrong_R = (~runs.correct_RN).sum(axis=1)[best_R]
+    networks = runs.network_R[best_R]
     return round(float(np.mean([wrong_R[networks == i].mean() for i in np.unique(networks)])))
 
 
-def _families(panel: Panel, equal_GG: np.ndarray) -> Exchange | None:
+def _families(runs: Gathered, equal_GG: np.ndarray) -> Exchange | None:
     """Networks as units: runs of one network are no independent witnesses for its family."""
-    families = np.array([network.family for network in panel.networks])
+    families = np.array([network.family for network in runs.networks])
     chosen = np.isin(families, ("recurrent", "convolutional"))
     if min((families == "recurrent").sum(), (families == "convolutional").sum()) < 2:
         return None
     return exchange(equal_GG[np.ix_(chosen, chosen)], families[chosen] == "recurrent")
 
 
-def _pairs(panel: Panel) -> dict[tuple[Relation, str], tuple[np.ndarray, np.ndarray]]:
+def _pairs(runs: Gathered) -> dict[tuple[Relation, str], tuple[np.ndarray, np.ndarray]]:
     """Positions of the pairs of runs of each kind."""
-    first, second = np.triu_indices(len(panel.network_R), k=1)
-    family_R, network_R = panel.families_R, panel.network_R
+    first, second = np.triu_indices(len(runs.network_R), k=1)
+    family_R, network_R = runs.families_R, runs.network_R
     same = network_R[first] == network_R[second]
     found: dict[tuple[Relation, str], tuple[np.ndarray, np.ndarray]] = {}
     families: tuple[Family, ...] = ("recurrent", "convolutional")
@@ -167,10 +167,10 @@ def _pairs(panel: Panel) -> dict[tuple[Relation, str], tuple[np.ndarray, np.ndar
 
 
 def _kinds(
-    panel: Panel, equal_RR: np.ndarray, pairs: dict[tuple[Relation, str], tuple[np.ndarray, np.ndarray]]
+    runs: Gathered, equal_RR: np.ndarray, pairs: dict[tuple[Relation, str], tuple[np.ndarray, np.ndarray]]
 ) -> list[Kind]:
-    raw_RR, jaccard_RR = kappa(panel.correct_RN), jaccard(panel.correct_RN)
-    same_RR = same_answers(panel.predicted_RN, panel.labels_N)
+    raw_RR, jaccard_RR = kappa(runs.correct_RN), jaccard(runs.correct_RN)
+    same_RR = same_answers(runs.predicted_RN, runs.labels_N)
     kinds = []
     for (relation, family), place in pairs.items():
         equal = equal_RR[place]

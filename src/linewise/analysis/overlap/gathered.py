@@ -15,7 +15,7 @@ TIE = 1e-8
 
 
 @dataclass(frozen=True)
-class Panel:
+class Gathered:
     """Every finished run with answers; the majority baseline, which reads no image, is left out.
 
     Attributes:
@@ -34,7 +34,7 @@ class Panel:
     labels_N: np.ndarray
 
     @classmethod
-    def gather(cls, evidence: Evidence) -> Panel | None:
+    def gather(cls, evidence: Evidence) -> Gathered | None:
         """From a study's records; None without answers."""
         networks = [n for n in evidence.networks if n.answers(evidence.split) and n.spec.name != BASELINE]
         if not networks:
