@@ -28,7 +28,7 @@ class Film:
 
     Attributes:
         index: position in the test set.
-        title: `4 → 9 in row 17`, in words for all kinds of readings.
+        title: `4, ends as 9: turns in step 17`.
         strip: the frames side by side, a `data:` address.
         bars: SVG of the probabilities after each step.
         steps: how many are read in each frame.
@@ -89,11 +89,11 @@ def _film(
     image_HWC = pictures.images_GHWC[pictures.places[index]]
     scale = max(1, round(FRAME_SIDE / max(image_HWC.shape[:2])))
     height, frame = image_HWC.shape[0] * scale, image_HWC.shape[1] * scale
-    answer = names[int(probabilities_TK[-1].argmax())]
-    title = f"a {names[true]} that ends as {answer}"
+    answer = int(probabilities_TK[-1].argmax())
+    title = f"{names[true]}, recognised" if answer == true else f"{names[true]}, ends as {names[answer]}"
     if turned:
         said = int(probabilities_TK[turned].argmax())
-        title += f"; turns to {names[said]} in step {kept_T[turned]}"
+        title += f": turns {'' if said == answer else f'to {names[said]} '}in step {kept_T[turned]}"
     width = len(ends) * (frame + GAP) - GAP
     return Film(
         index=index,
