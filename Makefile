@@ -66,7 +66,8 @@ seed-study: $(STAMP)
 	@bash docs/results/seed-study/make.sh $(BIN)
 
 simulation: $(STAMP)
-	@$(BIN)/python benchmarks/simulation.py
+	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/simulation.py
+	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/simulation_variants.py
 
 clean:
 	@rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .hypothesis
