@@ -14,7 +14,7 @@ from linewise.analysis import Summary, summarise
 from linewise.analysis.intervals import Interval, wilson
 from linewise.analysis.overlap.agreement import kappa
 from linewise.analysis.overlap.exchange import exchange
-from linewise.analysis.overlap.panel import hardest
+from linewise.analysis.overlap.gathered import hardest
 from linewise.foundations.folder import StudyFolder
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
