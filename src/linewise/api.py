@@ -283,15 +283,15 @@ def _try_rule(path: Path, saved: Saved, rule: StopRule, part: Chosen) -> StopRul
     from linewise.analysis.stopping import judge
     from linewise.foundations.environment import environment
     from linewise.foundations.stopping import StopTest
-    from linewise.study import stopping
+    from linewise.study import stop_times, stopping
 
     judged = judge(stopping.answers_along(saved, part, rule.blank), rule.doubt)
     test = StopTest(
         data=rule.data,
         num_images=len(part),
         **vars(judged),
-        times=stopping.time_reading(saved, rule, part),
-        environment=environment(stopping.THREADS),
+        times=stop_times.time_reading(saved, rule, part),
+        environment=environment(stop_times.THREADS),
     )
     rule = rule.model_copy(update={"test": test})
     stopping.save_rule(path, rule)
