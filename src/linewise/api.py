@@ -268,6 +268,13 @@ def calibrate(
     stopping.reader_of(saved)
     source, where = stopping.trained_on(saved, str(data) if data else None), Path(data_dir) if data_dir else None
     part = images_for(path, saved, source, "validation", where, command)
+    if test and part.split == "all":
+        raise ConfigError(
+            f"{source} is not divided, so the images that find the rule would test it too",
+            where="--data",
+            expected="images with a validation and a test split",
+            mend="add --no-test, or name such images",
+        )
     for warning in part.warnings:
         warned(warning)
     pixel_C = stopping.blank_pixel(saved, part)
