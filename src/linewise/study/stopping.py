@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from linewise.foundations.errors import ConfigError
+from linewise.foundations.errors import ConfigError, DataError
 from linewise.foundations.stopping import Answered, StopRule
 from linewise.images import Chosen
 from linewise.images.batches import Batches
@@ -20,7 +20,7 @@ from linewise.models.saved import Saved
 from linewise.reading.ink import common_background, leading_blanks
 from linewise.training.along import batch_size, num_steps
 
-FILE = "stop.json"
+FILE, PICTURES = "stop.json", ("stop.png", "stop.svg")
 
 
 def reader_of(saved: Saved) -> RecurrentNetwork:
@@ -149,7 +149,9 @@ def make_rule(
 
 
 def save_rule(run: Path, rule: StopRule) -> None:
-    """`stop.json`, whole or not at all."""
+    """`stop.json`, whole or not at all; the picture of an earlier rule goes."""
+    for picture in PICTURES:
+        (run / picture).unlink(missing_ok=True)
     rule.save(run / FILE)
 
 
@@ -159,4 +161,7 @@ def load_rule(run: Path) -> StopRule:
     Raises:
         DataError: there is none, or it is damaged.
     """
-    return StopRule.load(run / FILE)
+    path = run / FILE
+    if not path.exists():
+        raise DataError("no such file", where=str(path), mend=f"run `linewise calibrate {run}` first")
+    return StopRule.load(path)
