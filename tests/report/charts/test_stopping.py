@@ -62,7 +62,7 @@ def test_the_line_is_the_curve_and_the_dot_is_the_rule(tmp_path: Path) -> None:
     assert "the dot is the rule found on 2,000 validation images" in chart.caption
     chart.save(tmp_path)
     svg = (tmp_path / "stop.svg").read_text()
-    assert all(text in svg for text in ("reading all", "1 points less", "accuracy on the test images, %"))
+    assert all(text in svg for text in ("reading all", "1 point less", "accuracy on the test images, %"))
     with Image.open(tmp_path / "stop.png") as picture:
         assert len(np.unique(np.asarray(picture.convert("L")))) > 10
 

@@ -30,7 +30,7 @@ def stopping_chart(rule: StopRule) -> Chart:
     )
     limits = [
         {"accuracy": full, "text": "reading all", "above": True},
-        {"accuracy": full - budget, "text": f"{budget:g} points less", "above": False},
+        {"accuracy": full - budget, "text": f"{budget:g} point{'' if budget == 1 else 's'} less", "above": False},
     ]
     base = alt.Chart(alt.Data(values=limits)).encode(y=y)
     rules = base.mark_rule(color=INK, strokeDash=[5, 3], opacity=0.7)
