@@ -81,12 +81,13 @@ def decoded(film: Film) -> np.ndarray:
 
 
 def frames(film: Film) -> list[np.ndarray]:
-    strip = decoded(film)
-    lefts = range(0, film.width, film.frame + GAP)
+    strip, width = decoded(film), (film.width + GAP) // len(film.steps) - GAP
+    assert len(film.steps) * (width + GAP) == film.width + GAP
+    lefts = range(0, film.width, width + GAP)
     for left in list(lefts)[1:]:
         assert (strip[:, left - GAP : left] == 255).all()
-    found = [strip[:, left : left + film.frame] for left in lefts]
-    assert {frame.shape[:2] for frame in found} == {(film.height, film.frame)}
+    found = [strip[:, left : left + width] for left in lefts]
+    assert {frame.shape[:2] for frame in found} == {(film.height, width)}
     return found
 
 
@@ -170,9 +171,9 @@ def test_the_images_are_of_the_pair_wrong_ones_first_and_turn_where_it_is_said(s
             wrongs.append(end != true)
             said = [(t, a) for t, a in enumerate(answers_T.tolist()) if a in both]
             turns = [t for (_, a), (t, b) in pairwise(said) if a != b]
-            title = f"a {names[true]} that ends as {names[end]}"
+            title = f"{names[true]}, recognised" if end == true else f"{names[true]}, ends as {names[end]}"
             if turns:
-                title += f"; turns to {names[end]} in step {turns[-1] + 1}"
+                title += f": turns in step {turns[-1] + 1}"
                 step = film.width / len(answers_T)
                 assert f'<line x1="{turns[-1] * step:.1f}"' in film.bars
             assert film.title == title
