@@ -268,6 +268,13 @@ def calibrate(
     stopping.reader_of(saved)
     source, where = stopping.trained_on(saved, str(data) if data else None), Path(data_dir) if data_dir else None
     part = images_for(path, saved, source, "validation", where, command)
+    if test and part.split == "all":
+        raise ConfigError(
+            f"{source} is not divided, so the images that find the rule would test it too",
+            where="--data",
+            expected="images with a validation and a test split",
+            mend="add --no-test, or name such images",
+        )
     for warning in part.warnings:
         warned(warning)
     pixel_C = stopping.blank_pixel(saved, part)
@@ -283,15 +290,15 @@ def _try_rule(path: Path, saved: Saved, rule: StopRule, part: Chosen) -> StopRul
     from linewise.analysis.stopping import judge
     from linewise.foundations.environment import environment
     from linewise.foundations.stopping import StopTest
-    from linewise.study import stopping
+    from linewise.study import stop_times, stopping
 
     judged = judge(stopping.answers_along(saved, part, rule.blank), rule.doubt)
     test = StopTest(
         data=rule.data,
         num_images=len(part),
         **vars(judged),
-        times=stopping.time_reading(saved, rule, part),
-        environment=environment(stopping.THREADS),
+        times=stop_times.time_reading(saved, rule, part),
+        environment=environment(stop_times.THREADS),
     )
     rule = rule.model_copy(update={"test": test})
     stopping.save_rule(path, rule)

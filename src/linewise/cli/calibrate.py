@@ -56,7 +56,8 @@ def calibrate(
 
 
 def _told(rule: StopRule, run: Path) -> str:
-    what = f"{100 * rule.budget:g} points at {100 * rule.confidence:g} % confidence"
+    points = 100 * rule.budget
+    what = f"{points:g} point{'' if points == 1 else 's'} at {100 * rule.confidence:g} % confidence"
     images = f"n = {rule.num_images:,} validation images"
     if rule.doubt is None:
         return f"no threshold keeps the loss within {what} ({images}): all is read"

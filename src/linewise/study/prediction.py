@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -73,7 +74,8 @@ def images_for(run: Path, saved: Saved, data: str, split: str, data_dir: Path | 
         DataError: the classes differ from the model's, or the data cannot be used.
     """
     options = saved.card.trained.get("options", {})
-    again = isinstance(options, dict) and data in (options.get("source"), saved.card.trained.get("data"))
+    known = (options.get("source"), saved.card.trained.get("data")) if isinstance(options, dict) else ()
+    again = any(isinstance(name, str) and _same(data, name) for name in known)
     splits = (
         SplitOptions(**{k: v for k, v in options.items() if k in SplitOptions.model_fields}) if again else None
     )
@@ -88,6 +90,16 @@ def images_for(run: Path, saved: Saved, data: str, split: str, data_dir: Path | 
         data_dir=data_dir,
         progress=True,
     )
+
+
+def _same(data: str, other: str) -> bool:
+    """Whether two names mean the same data: word for word, or as paths that are there, however written."""
+    if data == other:
+        return True
+    try:
+        return os.path.samefile(data, other)
+    except (OSError, ValueError):  # not there, or not a path
+        return False
 
 
 def note_opening(run: Path, reason: str, command: str) -> None:

@@ -1,17 +1,16 @@
-"""A saved reader that may stop early: its answers after each step, `stop.json`, and what stopping saves."""
+"""A saved reader that may stop early: its answers after each step, and `stop.json`."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 
-from linewise.foundations.errors import ConfigError
-from linewise.foundations.stopping import Answered, StopRule, StopTime
+from linewise.foundations.errors import ConfigError, DataError
+from linewise.foundations.stopping import Answered, StopRule
 from linewise.images import Chosen
 from linewise.images.batches import Batches
 from linewise.models.recurrent.early import EarlyReader, doubts
@@ -19,16 +18,9 @@ from linewise.models.recurrent.network import RecurrentNetwork
 from linewise.models.recurrent.stepping import Stepping
 from linewise.models.saved import Saved
 from linewise.reading.ink import common_background, leading_blanks
-from linewise.study.job import pin_threads
 from linewise.training.along import batch_size, num_steps
-from linewise.training.alternation import Task, alternate
 
-FILE = "stop.json"
-ROUNDS = {1: 15, 1000: 9}
-"""Images read together → counted rounds."""
-THREADS = 1
-SINGLE_IMAGES = 100
-"""Images of a round that are read one by one."""
+FILE, PICTURES = "stop.json", ("stop.png", "stop.svg")
 
 
 def reader_of(saved: Saved) -> RecurrentNetwork:
@@ -157,7 +149,9 @@ def make_rule(
 
 
 def save_rule(run: Path, rule: StopRule) -> None:
-    """`stop.json`, whole or not at all."""
+    """`stop.json`, whole or not at all; the picture of an earlier rule goes."""
+    for picture in PICTURES:
+        (run / picture).unlink(missing_ok=True)
     rule.save(run / FILE)
 
 
@@ -167,39 +161,7 @@ def load_rule(run: Path) -> StopRule:
     Raises:
         DataError: there is none, or it is damaged.
     """
-    return StopRule.load(run / FILE)
-
-
-def time_reading(
-    saved: Saved, rule: StopRule, part: Chosen, on_round: Callable[[int], None] = lambda done: None
-) -> list[StopTime]:
-    """Seconds to read some images in three ways, one by one and 1,000 together: in alternation, warm."""
-    pin_threads(THREADS)
-    stopping = early_reader(saved, rule)
-    steps = EarlyReader(Stepping(reader_of(saved)), None, None)
-    network, times, done = saved.network, [], 0
-    for size, rounds in ROUNDS.items():
-        count = min(len(part.labels_N), SINGLE_IMAGES if size == 1 else size)
-        x_NCHW, _ = next(batches_of(saved, part).in_order(count))
-        batches = list(x_NCHW.contiguous(memory_format=torch.channels_last).split(size))
-        ways: dict[Literal["whole", "steps", "stopping"], Task] = {
-            "whole": _reading(network, batches),
-            "steps": _reading(steps.read, batches),
-            "stopping": _reading(stopping.read, batches),
-        }
-        turns = alternate(list(ways.values()), rounds=rounds, on_round=lambda n, before=done: on_round(before + n))
-        done += rounds
-        for way, seconds in zip(ways, turns, strict=True):
-            times.append(StopTime(way=way, batch_size=size, images=count, seconds=seconds))
-    return times
-
-
-def _reading(read: Callable[[torch.Tensor], object], batches: list[torch.Tensor]) -> Task:
-    def task() -> float:
-        with torch.inference_mode():
-            started = time.perf_counter()
-            for x_BCHW in batches:
-                read(x_BCHW)
-            return time.perf_counter() - started
-
-    return task
+    path = run / FILE
+    if not path.exists():
+        raise DataError("no such file", where=str(path), mend=f"run `linewise calibrate {run}` first")
+    return StopRule.load(path)

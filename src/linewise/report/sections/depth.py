@@ -11,7 +11,7 @@ from linewise.analysis import Summary
 from linewise.analysis.depth import Depth
 from linewise.analysis.intervals import Interval
 from linewise.report.charts.chart import Looks
-from linewise.report.charts.depth import RIGHT, WRONG, classes_chart, knowledge_charts, turns_chart, unit
+from linewise.report.charts.depth import RIGHT, WRONG, classes_chart, knowledge_charts, turns_chart
 from linewise.report.films import REST, pair_films
 from linewise.report.galleries import Shown, told
 from linewise.report.pictures import Pictures
@@ -30,7 +30,6 @@ def section(summary: Summary, looks: Looks, pictures: Pictures | None) -> Sectio
     charts = [*knowledge_charts(found, looks), classes_chart(found, names, looks), *([turns] if turns else [])]
     data = {
         "depth": found,
-        "unit": unit(found.readers)[1],
         "charts": {chart.name: chart for chart in charts},
         "films": pair_films(summary, found, pictures),
         "colours": {"right": RIGHT, "wrong": WRONG, "rest": REST},
