@@ -283,3 +283,26 @@ def test_where_no_threshold_is_safe_all_is_read(linewise: Callable[..., Any], ru
 def test_from_python_a_wrong_dial_is_an_error_too(trained: Path) -> None:
     with pytest.raises(ConfigError, match="--confidence: 2"):
         api.calibrate(trained, confidence=2)
+
+
+def test_predict_stops_by_the_rule(linewise: Callable[..., Any], trained: Path, run: Path) -> None:
+    files = sorted((trained.parent / "images" / "test").glob("*/*.png"))[::8]
+    missing = linewise("predict", run, *files, "--early")
+    assert missing.code == 3
+    assert missing.err.startswith(f"error: {run / 'stop.json'}: no such file\n")
+    assert missing.err.endswith(f"to mend:  run `linewise calibrate {run}` first\n")
+    rule = api.calibrate(run, 3, test=False)
+    early = json.loads(linewise("predict", run, *files, "--early", "--json").out)
+    whole = json.loads(linewise("predict", run, *files, "--json").out)
+    assert [answer["path"] for answer in early] == [str(path) for path in files]
+    assert {answer["steps"] for answer in early} == {8}
+    assert {answer["read"] for answer in whole} == {None}
+    assert 1 <= min(answer["read"] for answer in early) < 8
+    for short, full in zip(early, whole, strict=True):
+        if short["read"] == 8:  # read to the end: the same answer, sure or not
+            assert short["top"][0]["probability"] == pytest.approx(full["top"][0]["probability"], abs=1e-5)
+        else:
+            assert rule.doubt is not None
+            assert 1 - short["top"][0]["probability"] <= rule.doubt + 1e-6
+    said = linewise("predict", run, files[0], "--early")
+    assert said.out.endswith(f"({early[0]['read']} of 8 steps read)\n")

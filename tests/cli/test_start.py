@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-VERBS = ["compare", "train", "evaluate", "predict", "models", "readings", "report", "data"]
+VERBS = ["compare", "tune", "train", "calibrate", "evaluate", "predict", "models", "readings", "report", "data"]
 
 
 def test_help_comes_within_half_a_second() -> None:

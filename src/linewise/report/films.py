@@ -92,8 +92,7 @@ def _film(
     answer = int(probabilities_TK[-1].argmax())
     title = f"{names[true]}, recognised" if answer == true else f"{names[true]}, ends as {names[answer]}"
     if turned:
-        said = int(probabilities_TK[turned].argmax())
-        title += f": turns {'' if said == answer else f'to {names[said]} '}in step {kept_T[turned]}"
+        title += f": turns in step {kept_T[turned]}"
     width = len(ends) * (frame + GAP) - GAP
     return Film(
         index=index,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from linewise.foundations.errors import DataError
 from linewise.foundations.folder import StudyFolder
@@ -14,8 +15,11 @@ from linewise.foundations.records import Opening, Record
 from linewise.images import Chosen, Preprocessing, SplitOptions, load_for, read_image
 from linewise.images.batches import Batches
 from linewise.models.saved import Saved, load_model
+from linewise.study.stopping import early_reader, load_rule
 from linewise.study.storage import log_opening
 from linewise.training.evaluation import probabilities
+
+EARLY_BATCH = 1000
 
 
 class Likely(Record):
@@ -26,22 +30,37 @@ class Likely(Record):
 
 
 class Answer(Record):
-    """The most likely classes of one image file, most likely first."""
+    """The most likely classes of one image file, most likely first.
+
+    Attributes:
+        read, steps: steps read and steps there are, where reading may stop early; None where all is read in one
+            pass.
+    """
 
     path: str
     top: list[Likely]
+    read: int | None = None
+    steps: int | None = None
 
 
-def predict_files(run: Path, files: list[Path], top: int) -> tuple[list[Answer], list[DataError]]:
+def predict_files(
+    run: Path, files: list[Path], top: int, early: bool = False
+) -> tuple[list[Answer], list[DataError]]:
     """Answers for image files, prepared with the preprocessing stored in the model.
+
+    Args:
+        early: stop reading by the run's `stop.json`.
 
     Returns:
         An answer per readable file, in order, and an error per unreadable one.
 
     Raises:
-        SavedModelError: the model cannot be loaded.
+        SavedModelError: the model cannot be loaded. DataError: there is no `stop.json`, or it is damaged.
+        ConfigError: it was found for other weights.
     """
     saved = load_model(run)
+    rule = load_rule(run) if early else None
+    reader = early_reader(saved, rule) if rule else None
     preprocessing = Preprocessing.model_validate(saved.card.preprocessing)
     images, paths, unreadable = [], [], []
     for path in files:
@@ -52,16 +71,31 @@ def predict_files(run: Path, files: list[Path], top: int) -> tuple[list[Answer],
             unreadable.append(error)
     if not images:
         return [], unreadable
-    answers_NK = answers_of(saved, np.stack(images))
-    return [_answer(saved, path, row_K, top) for path, row_K in zip(paths, answers_NK, strict=True)], unreadable
+    images_NHWC = np.stack(images)
+    if reader is None:
+        answers_NK = answers_of(saved, images_NHWC)
+        return [
+            _answer(saved, path, row_K, top) for path, row_K in zip(paths, answers_NK, strict=True)
+        ], unreadable
+    answers = []
+    for x_BCHW, _ in _batches(saved, images_NHWC).in_order(EARLY_BATCH):
+        found = reader.read(x_BCHW)
+        rows_BK = torch.softmax(found.logits_BK, dim=1).numpy()
+        for row_K, read in zip(rows_BK, found.read_B.tolist(), strict=True):
+            answer = _answer(saved, paths[len(answers)], row_K, top)
+            answers.append(answer.model_copy(update={"read": read, "steps": reader.num_steps}))
+    return answers, unreadable
 
 
 def answers_of(saved: Saved, images_NHWC: np.ndarray) -> np.ndarray:
     """Class probabilities `NK` of prepared uint8 images."""
+    return probabilities(saved.network, _batches(saved, images_NHWC))
+
+
+def _batches(saved: Saved, images_NHWC: np.ndarray) -> Batches:
     preprocessing = saved.card.preprocessing
     labels_N = np.zeros(len(images_NHWC), dtype=np.int64)
-    batches = Batches(images_NHWC, labels_N, preprocessing["mean"], preprocessing["std"])
-    return probabilities(saved.network, batches)
+    return Batches(images_NHWC, labels_N, preprocessing["mean"], preprocessing["std"])
 
 
 def images_for(run: Path, saved: Saved, data: str, split: str, data_dir: Path | None, command: str) -> Chosen:
