@@ -18,7 +18,8 @@ from linewise.study import heartbeat
 from linewise.study.events import Events
 from linewise.study.executors import Executor
 from linewise.study.job import Arrays, Job
-from linewise.study.tuning.ledger import Ledger, Pulse
+from linewise.study.tuning.ledger import Ledger
+from linewise.study.tuning.pulse import Pulse
 from linewise.study.tuning.record import choose, entry_of, with_entries
 from linewise.study.tuning.sampler import generation_of, propose
 from linewise.study.tuning.space import apply, check_cost, space_of
