@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from linewise.foundations.folder import StudyFolder
 from linewise.foundations.records import TuningPlan
 from linewise.foundations.tuning import NetworkTuning, TrialRecord
 from linewise.study.heartbeat import Beat
+from studies import add_tuning, make_study
 
 SMALL = ["digits", "--images", "200", "--models", "linear,majority", "--epochs", "1", "--jobs", "0"]
 
@@ -104,6 +106,20 @@ def test_a_missing_package_is_named_before_anything_else(linewise: Any, monkeypa
             "error: tuning needs the package 'optuna', which is not installed\n"
             "  to mend:  pip install 'linewise[tune]'\n"
         )
+
+
+def test_a_network_of_which_no_trial_finished_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from linewise.api import Study
+    from linewise.cli.tune import _print
+
+    path = add_tuning(make_study(tmp_path), {"lstm": [0.9, 0.8], "cnn": [None, None]})
+    monkeypatch.setattr(sys, "argv", ["linewise", "tune", "digits"])
+    _print(Study(path), {"trials": 2})
+    said = capsys.readouterr().out
+    assert "cnn: 0 trials finished, 2 diverged\n  its final runs have the study's recipe, untuned\n" in said
+    assert said.count("untuned") == 1
 
 
 @pytest.mark.parametrize(
