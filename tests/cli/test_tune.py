@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ from rich.console import Console
 
 from linewise.analysis.intervals import wilson
 from linewise.cli.display import Display
-from linewise.cli.options import hide_password
 from linewise.foundations.folder import StudyFolder
 from linewise.foundations.records import TuningPlan
 from linewise.foundations.tuning import NetworkTuning, TrialRecord
 from linewise.study.heartbeat import Beat
+from studies import add_tuning, make_study
 
 SMALL = ["digits", "--images", "200", "--models", "linear,majority", "--epochs", "1", "--jobs", "0"]
 
@@ -107,30 +108,42 @@ def test_a_missing_package_is_named_before_anything_else(linewise: Any, monkeypa
         )
 
 
-def test_passwords_are_not_written_down(linewise: Any) -> None:
-    pytest.importorskip("psycopg")
-    url = "postgresql://me:geheim@127.0.0.1:9/trials?sslmode=disable"
-    said = linewise("tune", *SMALL, "--trials", "2", "--out", "s", "--storage", url)
-    assert said.code == 2
-    assert "geheim" not in said.err + said.out
-    assert "postgresql://me:***@127.0.0.1:9/trials" in json.loads(Path("s/study.json").read_text())["command"]
-    for path in Path("s").rglob("*"):
-        assert path.is_dir() or b"geheim" not in path.read_bytes()
+def test_a_network_of_which_no_trial_finished_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from linewise.api import Study
+    from linewise.cli.tune import _print
+
+    path = add_tuning(make_study(tmp_path), {"lstm": [0.9, 0.8], "cnn": [None, None]})
+    monkeypatch.setattr(sys, "argv", ["linewise", "tune", "digits"])
+    _print(Study(path), {"trials": 2})
+    said = capsys.readouterr().out
+    assert "cnn: 0 trials finished, 2 diverged\n  its final runs have the study's recipe, untuned\n" in said
+    assert said.count("untuned") == 1
 
 
 @pytest.mark.parametrize(
-    ("typed", "shown"),
+    ("url", "shown"),
     [
-        ("postgresql://me:a@b:c@host/d", "postgresql://me:***@host/d"),
-        ("--storage=postgresql://me:pw@host/d", "--storage=postgresql://me:***@host/d"),
-        ("postgresql://me@host/d?user=x&password=pw&a=b", "postgresql://me@host/d?user=x&password=***&a=b"),
-        ("postgresql://me@host:5432/d", "postgresql://me@host:5432/d"),
-        ("lstm@rows:layers=2", "lstm@rows:layers=2"),
-        ("folder/a@b", "folder/a@b"),
+        ("me:geheim@127.0.0.1:9/trials?sslmode=disable", "me:***@127.0.0.1:9/trials?sslmode=disable"),
+        ("me:a%2Fgeheim%7B@127.0.0.1:9/trials", "me:***@127.0.0.1:9/trials"),
+        ("me:a/geheim?@127.0.0.1:9/trials", "me:***@127.0.0.1:9/trials"),
+        ("me@127.0.0.1:9/trials?password=geheim&sslmode=disable",
+         "me@127.0.0.1:9/trials?password=***&sslmode=disable"),
+        ("127.0.0.1:9/trials?user=me&pass%77ord=%67eheim", "127.0.0.1:9/trials?user=me&pass%77ord=***"),
+        ("127.0.0.1:9/trials?pasword=geheim", "127.0.0.1:9/trials?pasword=***"),
     ],
-)
-def test_hiding(typed: str, shown: str) -> None:
-    assert hide_password(typed) == shown
+)  # fmt: skip
+def test_passwords_are_not_written_down(linewise: Any, url: str, shown: str) -> None:
+    pytest.importorskip("psycopg")
+    said = linewise("tune", *SMALL, "--trials", "2", "--out", "s", "--storage", f"postgresql://{url}")
+    assert said.code == 2
+    assert "postgresql://127.0.0.1:9/trials cannot be used (" in said.err
+    secrets = ("geheim", "%67eheim")
+    assert not [secret for secret in secrets if secret in said.err + said.out]
+    assert f"postgresql://{shown}" in json.loads(Path("s/study.json").read_text())["command"]
+    for path in Path("s").rglob("*"):
+        assert path.is_dir() or not [secret for secret in secrets if secret.encode() in path.read_bytes()]
 
 
 def test_a_database_from_the_environment_does_not_disturb_a_study_without_tuning(

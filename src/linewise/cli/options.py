@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import sys
 from pathlib import Path
@@ -173,14 +172,6 @@ def split_options(
 
 def typed_command() -> str:
     """What the user typed, to be noted in the study; passwords in addresses are not."""
+    from linewise.foundations.passwords import hide_password
+
     return shlex.join(["linewise", *map(hide_password, sys.argv[1:])])
-
-
-def hide_password(text: str) -> str:
-    """An address without its password; any other text as it is.
-
-    >>> hide_password("postgresql://me:secret@db.example/trials")
-    'postgresql://me:***@db.example/trials'
-    """
-    text = re.sub(r"(://[^/@:]*):.*@", r"\1:***@", text)
-    return re.sub(r"([?&]password=)[^&]*", r"\1***", text)

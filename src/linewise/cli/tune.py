@@ -79,6 +79,7 @@ def _print(study: Study, d: dict[str, Any]) -> None:
         ends += [f"{k} {s}" for s in ("diverged", "failed") if (k := network.count(s))]
         out.print(f"\n{network.label}: {', '.join(ends)}", markup=False, soft_wrap=True)
         if (best := network.best) is None or best.validation_accuracy is None:
+            out.print("  its final runs have the study's recipe, untuned", markup=False, soft_wrap=True)
             continue
         low, high = wilson(round(best.validation_accuracy * n), n)
         lines = [
@@ -100,9 +101,11 @@ def _print(study: Study, d: dict[str, Any]) -> None:
 
 def _going_on(study: Study, d: dict[str, Any]) -> str:
     """The command that uses the settings: what was typed, as `compare` has it."""
+    from linewise.foundations.passwords import hide_password
+
     typed = sys.argv[2:]
     for option in ("--trials", "--out"):
         while option in typed:
             del typed[typed.index(option) : typed.index(option) + 2]
-    kept = [o.hide_password(w) for w in typed if w != "--resume" and not w.startswith(("--trials=", "--out="))]
+    kept = [hide_password(w) for w in typed if w != "--resume" and not w.startswith(("--trials=", "--out="))]
     return shlex.join(["linewise", "compare", *kept, "--tune", str(d["trials"]), "--out", str(study.path)])

@@ -114,6 +114,12 @@ class TuningRecord(Record):
         """Seconds spent in trials, those of parallel workers added up."""
         return sum(network.seconds for network in self.networks)
 
+    @property
+    def unchosen(self) -> list[str]:
+        """Labels of networks whose trials have all ended, none of them well: their final runs have the study's
+        recipe."""
+        return [n.label for n in self.networks if n.settings is not None and n.chosen is None]
+
     def network(self, label: str) -> NetworkTuning | None:
         """The tuning of one network; None where it was not tuned."""
         return next((network for network in self.networks if network.label == label), None)

@@ -11,7 +11,7 @@ from linewise.analysis import summarise
 from linewise.analysis.verdicts.claim import Claim, by_interval
 from linewise.foundations.folder import StudyFolder
 from linewise.report import build
-from studies import make_study
+from studies import add_tuning, make_study
 
 
 def claims(path: Path) -> dict[str, Claim]:
@@ -62,6 +62,30 @@ def test_warnings_are_coded(tmp_path: Path) -> None:
     path = make_study(tmp_path, diverged=("lstm", 1))
     codes = [warned.code for warned in summarise(StudyFolder(path)).verdicts.warnings]
     assert codes == ["few-seeds", "diverged-runs", "untuned"]
+
+
+@pytest.mark.parametrize(
+    ("trials", "told"),
+    [
+        ({"lstm": [0.9, None], "cnn": [0.9, 0.8]}, None),
+        ({"lstm": [0.9, 0.8], "cnn": [None, None]}, "No trial finished of cnn"),
+        ({"lstm": [None, None], "cnn": [None, None]}, "No trial finished of lstm, cnn"),
+    ],
+)
+def test_a_tuning_that_chose_nothing_is_told(
+    tmp_path: Path, trials: dict[str, list[float | None]], told: str | None
+) -> None:
+    path = add_tuning(make_study(tmp_path), trials)
+    texts = [w.text for w in summarise(StudyFolder(path)).verdicts.warnings if w.code == "no-trial-finished"]
+    assert texts == ([f"{told}; the final runs have the study's recipe, untuned."] if told else [])
+    page = build(path, figures=False)
+    found = [w["text"] for w in json.loads((page.parent / "verdict.json").read_text())["warnings"]]
+    assert set(texts) <= set(found)
+
+
+def test_trials_that_go_on_are_not_told_as_failed(tmp_path: Path) -> None:
+    path = add_tuning(make_study(tmp_path), {"lstm": [None, None], "cnn": [0.9]}, complete=False)
+    assert "no-trial-finished" not in [w.code for w in summarise(StudyFolder(path)).verdicts.warnings]
 
 
 def test_the_file_of_verdicts_says_what_the_page_says(tmp_path: Path) -> None:

@@ -59,6 +59,17 @@ def test_choices_importances_and_spaces_are_shown(study: Path) -> None:
     ]
 
 
+def test_a_network_of_which_no_trial_finished_is_told(study: Path, tmp_path: Path) -> None:
+    def warned(folder: Path) -> list[str]:
+        part = page(folder).split('<section id="tuning">')[1].split("</section>")[0]
+        return re.findall(r'<p class="warning">(.*?)</p>', part)
+
+    assert warned(study) == ["No trial finished of linear: its final runs have the study's recipe, untuned."]
+    path = make_study(tmp_path)
+    build(add_tuning(path, {"lstm": [0.8, None], "cnn": [None, 0.9]}), figures=False)
+    assert warned(path) == []
+
+
 def test_the_chart_draws_the_best_so_far(study: Path) -> None:
     summary = summarise(StudyFolder.open(study))
     (found,) = [s for s in sections(summary, Looks(summary), None) if s.id == "tuning"]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linewise.images.sets import Part
-from linewise.study.tuning.tune import part_of
+from linewise.study.tuning.part import part_of
 
 
 def part(labels: list[int]) -> Part:

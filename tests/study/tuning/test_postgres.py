@@ -143,18 +143,28 @@ def test_many_ledgers_at_once_make_and_take_each_place_once(empty: str) -> None:
     assert len(found) == 9
 
 
-def test_a_wrong_password_is_not_said(url: str, digits: ImageSet, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError) as caught:
-        run_tuning(
-            digits, make_config(**launchers.DIALS), tmp_path / "s", InProcess(),
-            storage=url.replace("geheim", "falsch"),
-        )  # fmt: skip
-    assert "falsch" not in str(caught.value)
+@pytest.mark.parametrize("form", ["{user}:falsch%7B@{host}", "{user}@{host}?password=falsch%7B"])
+def test_a_wrong_password_is_not_said(url: str, form: str, digits: ImageSet, tmp_path: Path) -> None:
     host = url.partition("@")[2]
+    wrong = f"postgresql://{form.format(user=postgres.USER, host=host)}"
+    with pytest.raises(ConfigError) as caught:
+        run_tuning(digits, make_config(**launchers.DIALS), tmp_path / "s", InProcess(), storage=wrong)
+    assert "falsch" not in str(caught.value)
     assert str(caught.value).startswith(f"--storage: postgresql://{host} cannot be used (")
     assert "password authentication failed" in str(caught.value)
     for path in (tmp_path / "s").rglob("*"):
         assert path.is_dir() or b"falsch" not in path.read_bytes()
+
+
+def test_a_password_among_the_options_opens_the_server_and_is_not_kept(empty: str, tmp_path: Path) -> None:
+    user, _, host = empty.removeprefix("postgresql://").partition("@")
+    storage = f"postgresql://{postgres.USER}@{host}?password={user.partition(':')[2]}"
+    launcher = launchers.start(tmp_path / "s", "--jobs", "0", "--storage", storage)
+    _, said = launcher.communicate(timeout=120)
+    assert launcher.returncode == 0, said
+    assert b"geheim" not in said
+    for path in (tmp_path / "s").rglob("*"):
+        assert path.is_dir() or b"geheim" not in path.read_bytes()
 
 
 def test_a_server_that_goes_away_in_the_middle(digits: ImageSet, tmp_path: Path) -> None:

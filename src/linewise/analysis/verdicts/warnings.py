@@ -72,6 +72,11 @@ def _tuning(evidence: Evidence, tuning: TuningRecord | None) -> Iterator[tuple[s
     if len(set(counts.values())) > 1:
         told = ", ".join(f"{label} {count}" for label, count in counts.items())
         yield "unequal-tuning", f"The numbers of trials differ: {told}."
+    if tuning.unchosen:
+        yield (
+            "no-trial-finished",
+            f"No trial finished of {', '.join(tuning.unchosen)}; the final runs have the study's recipe, untuned.",
+        )
     train = sum(evidence.spec.data.counts["train"].values())
     if tuning.num_train < train or tuning.plan.epochs < evidence.spec.recipe.epochs:
         yield (

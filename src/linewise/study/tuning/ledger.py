@@ -7,7 +7,6 @@ the storage. A place whose launcher is gone waits again, with its number.
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import Any
 
@@ -16,9 +15,6 @@ from linewise.foundations.tuning import Dial, TrialRecord
 from linewise.study.tuning import library
 from linewise.study.tuning.sampler import distributions_of, generation_of
 from linewise.study.tuning.storage import Storage
-
-BEAT_S = 5.0
-"""How often a launcher says in a shared storage that its trials are alive."""
 
 GRACE_S = 60.0
 """How long a trial may be silent before another launcher takes its place over."""
@@ -121,18 +117,29 @@ class Ledger:
                 self._wait(place._trial_id)
 
     def give_back(self) -> None:
-        """Let places wait again that this launcher took and cannot finish."""
+        """Let places wait again that this launcher took and cannot finish; not those that others have by now."""
         for trial_id in sorted(self._mine):
-            self._wait(trial_id)
+            if self._is_held(trial_id):
+                self._wait(trial_id)
         self._mine.clear()
 
     def beat(self) -> None:
-        """Say that this launcher's trials are alive."""
+        """Say that this launcher's trials are alive; of a place that another has taken over, that one says it."""
         for trial_id in sorted(self._mine):
             try:
-                self._note(trial_id, BEAT, time.time())
+                if self._is_held(trial_id):
+                    self._note(trial_id, BEAT, time.time())
             except self.finished_error:
                 self._mine.discard(trial_id)
+
+    def _is_held(self, trial_id: int) -> bool:
+        """Whether a place that this launcher took is its own still: in a shared storage another takes over what
+        was silent for too long, as after a machine slept. Looking and doing are two steps there, so the answer can
+        be late by one exchange with the server; then a trial is run twice, with the same outcome."""
+        if not self.storage.shared:
+            return True
+        place = self.storage.optuna.get_trial(trial_id)
+        return place.state == self.states.RUNNING and place.user_attrs.get(LAUNCHER) == self.storage.launcher
 
     def _is_gone(self, place: Any) -> bool:
         if not self.storage.shared or place.user_attrs.get(LAUNCHER) == self.storage.launcher:
@@ -146,6 +153,8 @@ class Ledger:
 
     def _wait(self, trial_id: int) -> None:
         try:
+            if self.storage.shared:  # before it can be taken: between taking and signing it is nobody's
+                self._note(trial_id, LAUNCHER, "")
             self.storage.optuna.set_trial_state_values(trial_id, self.states.WAITING)
         except self.finished_error:
             return
@@ -164,30 +173,3 @@ def _record(place: Any, plan: TuningPlan) -> TrialRecord:
         status="failed",
         reason="ended by another program",
     )
-
-
-class Pulse:
-    """A thread that lets ledgers beat while trials run; a storage that does not answer is asked again later."""
-
-    def __init__(self, ledgers: list[Ledger], every_s: float = BEAT_S) -> None:
-        self.ledgers = [ledger for ledger in ledgers if ledger.storage.shared]
-        self.every_s, self.over = every_s, threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> None:
-        if self.ledgers:
-            self.thread.start()
-
-    def __exit__(self, *error: object) -> None:
-        self.over.set()
-        if self.ledgers:
-            self.thread.join()
-
-    def _run(self) -> None:
-        while not self.over.is_set():
-            for ledger in self.ledgers:
-                try:
-                    ledger.beat()
-                except Exception:
-                    continue
-            self.over.wait(self.every_s)

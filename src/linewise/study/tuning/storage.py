@@ -16,6 +16,7 @@ from typing import Any
 
 from linewise.foundations.atomic import replace_file
 from linewise.foundations.errors import ConfigError, DataError, missing_extra
+from linewise.foundations.passwords import hide_password, mask
 from linewise.study.tuning import library
 
 SCHEMES = ("postgresql", "postgres", "sqlite")
@@ -114,7 +115,7 @@ def public_name(url: str) -> str:
     """
     from urllib.parse import urlsplit
 
-    parts = urlsplit(url)
+    parts = urlsplit(hide_password(url))  # first: a password may hold what ends the host's part
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
@@ -168,7 +169,7 @@ def _open_database(url: str) -> Any:
 
 @contextmanager
 def told_as_storage(url: str | None) -> Iterator[None]:
-    """Tell of a database that does not answer, at the beginning or in the middle; the password is not said.
+    """Tell of a database that does not answer, at the beginning or in the middle; its secrets are not said.
 
     Raises:
         ConfigError: instead of what database and driver raise.
@@ -182,15 +183,11 @@ def told_as_storage(url: str | None) -> Iterator[None]:
 
 
 def _unusable(url: str, error: Exception) -> ConfigError:
-    from sqlalchemy.engine import make_url
-
     cause = getattr(error, "orig", None) or error.__cause__ or error
     cause = getattr(cause, "orig", None) or cause
     said = next((line.strip() for line in str(cause).splitlines() if line.strip()), type(cause).__name__)
-    if password := make_url(url).password:
-        said = said.replace(str(password), "***")
     return ConfigError(
-        f"{public_name(url)} cannot be used ({said})",
+        f"{public_name(url)} cannot be used ({mask(said, url)})",
         where="--storage",
         mend="see that the server runs and that host, user, password and database are right; "
         "the same command then goes on",
