@@ -1,0 +1,159 @@
+"""`compare` and `tune`: from images to a study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from linewise.api.folders import fresh_folder, require
+from linewise.api.study import Study
+from linewise.foundations.errors import ConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from linewise.images import ImageSet
+    from linewise.study.events import Events
+
+
+def compare(
+    images: str | Path | np.ndarray | tuple[np.ndarray, np.ndarray] = "digits",
+    labels: np.ndarray | None = None,
+    *,
+    out: str | Path | None = None,
+    jobs: int | None = None,
+    size: tuple[int, int] | None = None,
+    fit: Literal["letterbox", "crop", "stretch"] = "letterbox",
+    data_dir: str | Path | None = None,
+    image_options: dict[str, Any] | None = None,
+    split_options: dict[str, Any] | None = None,
+    report: bool = True,
+    storage: str | None = None,
+    command: str = "linewise.compare(…)",
+    events: Events | None = None,
+    **dials: Any,
+) -> Study:
+    """Train networks at matched cost over several seeds and compare them.
+
+    Args:
+        images: a name such as `mnist`, a path, an array `NHW` or `NHWC`, or a pair of images and labels.
+        labels: one label per image, with an array.
+        out: the study's folder; going on with a study that is there. None makes a new one under `studies/`.
+        jobs: worker processes; None as many as cores, 0 trains in this process.
+        size: height and width the networks see; None takes that of the images.
+        fit: how images are brought to that size.
+        data_dir: where named data sets lie.
+        image_options: further options of `linewise.images.ImageOptions`.
+        split_options: options of `linewise.images.SplitOptions`, such as `{"images": 40_000}`.
+        report: make the report at the end.
+        storage: a database that keeps the trials of the tuning, `postgresql://…`, for several machines.
+        command: what is noted in the study as its origin.
+        events: what to call as the study goes on.
+        **dials: `models=[…]`, `seeds=5`, `epochs=5`, `match="params"`, `budget=80_000`, `tune=20` and the other
+            fields of `linewise.study.config.CompareConfig`.
+
+    Raises:
+        ConfigError: a wrong dial. DataError: images that cannot be used.
+
+    Example:
+        >>> study = linewise.compare("digits", models=["lstm", "cnn"], seeds=5)    # doctest: +SKIP
+        >>> study.answer                                                           # doctest: +SKIP
+    """
+    from linewise.study.comparison import run_study
+    from linewise.study.config import make_config
+    from linewise.study.executors import make_executor
+
+    config = make_config(**dials)
+    if report:
+        require("report")
+    if config.tune:
+        require("tune")
+    image_set = _load(images, labels, size, fit, data_dir, image_options, split_options, events)
+    path = Path(out) if out else fresh_folder(image_set.name)
+    executor = make_executor(jobs, config.threads)
+    run_study(image_set, config, path, executor, command=command, events=events, storage=storage)
+    study = Study(path)
+    if report and not study.report_is_current:
+        study.report()
+    return study
+
+
+def tune(
+    images: str | Path | np.ndarray | tuple[np.ndarray, np.ndarray] = "digits",
+    labels: np.ndarray | None = None,
+    *,
+    trials: int = 20,
+    out: str | Path | None = None,
+    jobs: int | None = None,
+    size: tuple[int, int] | None = None,
+    fit: Literal["letterbox", "crop", "stretch"] = "letterbox",
+    data_dir: str | Path | None = None,
+    image_options: dict[str, Any] | None = None,
+    split_options: dict[str, Any] | None = None,
+    storage: str | None = None,
+    command: str = "linewise.tune(…)",
+    events: Events | None = None,
+    **dials: Any,
+) -> Study:
+    """Choose the settings of each network by trials on training and validation images; the test set stays sealed.
+
+    `compare` with the same arguments, `tune=trials` and the same `out` goes on with it.
+
+    Args:
+        trials: per network; the first has the study's recipe.
+        **dials: as of `compare`, such as `tune_epochs=2` and `tune_images=10_000`.
+
+    Other arguments are those of `compare`.
+
+    Returns:
+        The study; `study.tuning` holds trials and choices.
+
+    Raises:
+        ConfigError: a wrong dial. DataError: images that cannot be used.
+
+    Example:
+        >>> study = linewise.tune("digits", models=["lstm", "cnn"], trials=20)     # doctest: +SKIP
+        >>> study.tuning.network("lstm").settings                                  # doctest: +SKIP
+    """
+    from linewise.study.comparison import run_tuning
+    from linewise.study.config import make_config
+    from linewise.study.executors import make_executor
+
+    config = make_config(**dials, tune=trials)
+    require("tune")
+    image_set = _load(images, labels, size, fit, data_dir, image_options, split_options, events)
+    path = Path(out) if out else fresh_folder(image_set.name)
+    executor = make_executor(jobs, config.threads)
+    run_tuning(image_set, config, path, executor, command=command, events=events, storage=storage)
+    return Study(path)
+
+
+def _load(
+    images: str | Path | np.ndarray | tuple[np.ndarray, np.ndarray],
+    labels: np.ndarray | None,
+    size: tuple[int, int] | None,
+    fit: str,
+    data_dir: str | Path | None,
+    image_options: dict[str, Any] | None,
+    split_options: dict[str, Any] | None,
+    events: Events | None,
+) -> ImageSet:
+    from linewise.images import ImageOptions, SplitOptions, load
+
+    image_set = load(
+        images if isinstance(images, str | Path | tuple) else _with_labels(images, labels),
+        images=ImageOptions(**{"size": size, "fit": fit, **(image_options or {})}),
+        splits=SplitOptions(**(split_options or {})),
+        data_dir=Path(data_dir) if data_dir else None,
+        progress=events is not None,
+    )
+    for warning in image_set.warnings:
+        if events:
+            events.warned(warning)
+    return image_set
+
+
+def _with_labels(images: np.ndarray, labels: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    if labels is None:
+        raise ConfigError("an array of images without labels", where="labels", expected="one label per image")
+    return images, labels
