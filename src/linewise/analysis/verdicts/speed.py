@@ -22,10 +22,13 @@ def faster(evidence: Evidence, conclusion: Answer, speeds: Speeds | None) -> Cla
         return None
     saved, low, high = time_saved(ratios["train"])
     verdict: Verdict = "supported" if low >= LEAST else "not supported" if high < LEAST else "not decided"
-    done = f"saves {100 * saved:.0f} %" if saved >= 0 else f"needs {100 * -saved:.0f} % more"
+    if saved >= 0:
+        done, bounds = f"saves {100 * saved:.0f} % of the training time of", (low, high)
+    else:
+        done, bounds = f"takes {100 * -saved:.0f} % more training time than", (-high, -low)
     sentence = (
-        f"At {COST[evidence.spec.match]}, {conclusion.recurrent} {done} of the training time of "
-        f"{conclusion.convolutional} (95 % interval {100 * low:.0f} to {100 * high:.0f} %; "
+        f"At {COST[evidence.spec.match]}, {conclusion.recurrent} {done} "
+        f"{conclusion.convolutional} (95 % interval {100 * bounds[0]:.0f} to {100 * bounds[1]:.0f} %; "
         f"{ratios['train'].num_rounds} rounds in alternation, {speeds.threads} "
         f"thread{'s' if speeds.threads > 1 else ''} of {speeds.processor})"
     )
