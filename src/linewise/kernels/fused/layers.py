@@ -1,0 +1,79 @@
+"""torch's recurrent layers with the fused kernels inside: same weights, same names, same answers."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+
+from linewise.kernels.fused.compiled import available
+from linewise.kernels.fused.gradients import fused
+
+
+def _fits(layer: nn.RNNBase, x: Tensor, state: Any) -> bool:
+    """Whether the kernels can compute this call; otherwise torch's own layer does."""
+    return (
+        state is None
+        and isinstance(x, Tensor)
+        and x.ndim == 3
+        and x.dtype == layer.weight_ih_l0.dtype == torch.float32
+        and x.device.type == layer.weight_ih_l0.device.type == "cpu"
+        and x.shape[2] == layer.input_size
+        and x.numel() > 0
+        and layer.num_layers == 1
+        and layer.bias
+        and not layer.batch_first
+        and not layer.proj_size
+        and x.layout == torch.strided
+        and not torch.jit.is_tracing()
+        and not torch.compiler.is_compiling()
+        and available()
+    )
+
+
+def _states(layer: nn.RNNBase, h_TBU: Tensor) -> Tensor:
+    """The last state of each direction, `RBU`."""
+    if not layer.bidirectional:
+        return h_TBU[-1:]
+    units = layer.hidden_size
+    return torch.stack([h_TBU[-1, :, :units], h_TBU[0, :, units:]])
+
+
+def _run(name: str, layer: nn.RNNBase, x_TBD: Tensor) -> tuple[Tensor, Tensor]:
+    return fused(name, x_TBD, layer._flat_weights)  # pyright: ignore[reportArgumentType]
+
+
+@final
+class FusedGRU(nn.GRU):
+    """`nn.GRU`, one layer of one or two directions, time first."""
+
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        if not _fits(self, input, hx):
+            return super().forward(input, hx)
+        h_TBU, _ = _run("gru", self, input)
+        return h_TBU, _states(self, h_TBU)
+
+
+@final
+class FusedRNN(nn.RNN):
+    """`nn.RNN` with tanh; ReLU stays torch's."""
+
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        if self.nonlinearity != "tanh" or not _fits(self, input, hx):
+            return super().forward(input, hx)
+        h_TBU, _ = _run("rnn", self, input)
+        return h_TBU, _states(self, h_TBU)
+
+
+@final
+class FusedLSTM(nn.LSTM):
+    """`nn.LSTM`, one layer of one or two directions, time first."""
+
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        if not _fits(self, input, hx):
+            return super().forward(input, hx)
+        h_TBU, memory_RBU = _run("lstm", self, input)
+        return h_TBU, (_states(self, h_TBU), memory_RBU)
