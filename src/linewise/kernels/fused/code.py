@@ -73,6 +73,10 @@ class Code:
     def mul(self, a: Number, b: Number) -> str:
         return self._op(f"mul i64 {a}, {b}")
 
+    def whole(self, a: Number, size: int) -> str:
+        """The largest multiple of `size` that is not above a, itself not negative."""
+        return self.mul(self._op(f"udiv i64 {a}, {size}"), size)
+
     def both(self, a: Number, b: Number) -> str:
         """Bits set in a and b."""
         return self._op(f"and i64 {a}, {b}")

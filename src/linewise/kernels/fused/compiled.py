@@ -7,8 +7,15 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
-from linewise.kernels.fused import programs
-from linewise.kernels.fused.cells import CELL_CODES
+from linewise.kernels.fused import products, programs
+from linewise.kernels.fused.cells import CELL_CODES, CellCode
+
+PROGRAMS: dict[str, Callable[[CellCode, str, int, int], str]] = {
+    "ahead": programs.ahead,
+    "back": programs.back,
+    "of_weights": products.of_weights,
+    "of_inputs": products.of_inputs,
+}
 
 
 class Width(NamedTuple):
@@ -46,16 +53,14 @@ def width() -> Width:
 
 
 @lru_cache
-def function(cell: str, direction: str) -> Callable[[Any], None]:
+def function(cell: str, program: str) -> Callable[[Any], None]:
     """A program as a function of an array of 64-bit arguments; Python's lock is free while it runs.
 
     Args:
         cell: `rnn`, `lstm` or `gru`.
-        direction: `ahead` or `back`.
+        program: `ahead`, `back`, `of_weights` (the same for every cell) or `of_inputs`.
     """
-    lanes, registers = width()
-    write = programs.ahead if direction == "ahead" else programs.back
-    engine = _compile(write(CELL_CODES[cell], "kernel", lanes, registers))
+    engine = _compile(PROGRAMS[program](CELL_CODES[cell], "kernel", *width()))
     found = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(engine.get_function_address("kernel"))
     found.engine = engine  # type: ignore[attr-defined]  # lives as long as the function
     return found

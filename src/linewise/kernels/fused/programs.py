@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from linewise.kernels.fused.cells import CellCode
-from linewise.kernels.fused.code import Code, Number
+from linewise.kernels.fused.code import Code
+from linewise.kernels.fused.products import Arguments, groups_of, product, rows_of
 
 AHEAD = (
     "steps", "first_row", "end_row", "inputs", "units", "panels",
@@ -25,18 +26,6 @@ BACK = (
     "slots", "slots_step", "slots_row", "carry", "carry_step", "carry_row",
 )  # fmt: skip
 """Arguments of the backward function; `carry` has two places, the first holds what comes from past the end."""
-POINTERS = {"x", "weight_x", "weight_h", "weight", "bias", "zeros", "h", "memory", "kept", "d_h", "slots", "carry"}
-
-
-class Arguments:
-    """The arguments of a function, by name."""
-
-    def __init__(self, code: Code, names: tuple[str, ...]) -> None:
-        self._values = {n: code.argument(i, "ptr" if n in POINTERS else "i64") for i, n in enumerate(names)}
-
-    def __getattr__(self, name: str) -> str:
-        return self._values[name]
-
 
 def ahead(cell: CellCode, name: str, lanes: int, registers: int) -> str:
     """The forward function of a cell in LLVM's language."""
@@ -91,7 +80,7 @@ def ahead(cell: CellCode, name: str, lanes: int, registers: int) -> str:
                         row_place = code.at(kept, code.mul(here, a.kept_row), units[p])  # noqa: B023
                         code.store(value, code.at(row_place, code.mul(width, g)))
 
-        tiles(code, a, cell.panels, cell.sums, registers, tile)
+        _tiles(code, a, cell.panels, cell.sums, registers, tile)
     return code.text()
 
 
@@ -150,40 +139,17 @@ def back(cell: CellCode, name: str, lanes: int, registers: int) -> str:
                     for g, value in enumerate(found):
                         code.store(value, code.at(slots_row, code.mul(width, g)))
 
-        tiles(code, a, (4, 2, 1), 1, registers, tile)
+        _tiles(code, a, (4, 2, 1), 1, registers, tile)
     return code.text()
 
 
-def tiles(
-    code: Code,
-    a: Arguments,
-    groups: tuple[int, ...],
-    sums: int,
-    registers: int,
-    tile: Callable[[str, int, str, int], None],
+def _tiles(
+    code: Code, a: Arguments, sizes: tuple[int, ...], sums: int, registers: int, tile: Callable[[str, int, str, int], None]
 ) -> None:
     """All tiles of one step: groups of panels, the largest first, and under each all rows."""
-    start: Number = 0
-    for num_panels in groups:
-        stop = code.both(a.panels, -num_panels)  # a power of two
+
+    def strip(panel: str, num_panels: int) -> None:
         num_rows = min(registers // (sums * num_panels), 12)
-        with code.loop(start, stop, num_panels) as panel:
-            enough = code.less(num_rows - 1, code.sub(a.end_row, a.first_row))
-            with code.loop(a.first_row, code.choose(enough, a.end_row, a.first_row), num_rows) as row:
-                tile(panel, num_panels, code.least(row, code.sub(a.end_row, num_rows)), num_rows)
-            with code.loop(code.choose(enough, a.end_row, a.first_row), a.end_row) as row:
-                tile(panel, num_panels, row, 1)
-        start = stop
+        rows_of(code, a.first_row, a.end_row, num_rows, lambda row, count: tile(panel, num_panels, row, count))
 
-
-def product(
-    code: Code, sums: list[list[str]], rows: list[str], panels: list[str], length: Number
-) -> None:
-    """sums[r][p] += Σₖ rows[r][k] · panels[p][k], in registers."""
-    with code.loop(0, length) as k:
-        offset = code.mul(k, code.lanes)
-        weights = [code.load(code.at(panel, offset)) for panel in panels]
-        for row, of_row in zip(rows, sums, strict=True):
-            value = code.spread(code.at(row, k))
-            for total, weight in zip(of_row, weights, strict=True):
-                code.set(total, code.fma(value, weight, code.get(total)))
+    groups_of(code, 0, a.panels, sizes, strip)

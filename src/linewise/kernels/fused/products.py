@@ -1,0 +1,138 @@
+"""Matrix products over all steps for the backward pass, as programs: gradients of weights and of the input.
+
+They are written here because the compiler may then use the whole width of the processor's vectors, which the
+general library does not do on every make (benchmarks/LOG.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from linewise.kernels.fused.cells import CellCode
+from linewise.kernels.fused.code import Code, Number
+
+WEIGHTS = (
+    "rows", "first_panel", "end_panel", "values", "x", "x_row", "slots", "slots_row", "d_weight", "d_weight_row",
+)  # fmt: skip
+"""d_weight[v][panel] += Σₙ x[n][v] · slots[n][panel]."""
+INPUTS = (
+    "first_row", "end_row", "units", "slot_width", "panels", "inputs", "directions",
+    "slots", "slots_row", "slots_direction", "weight", "d_x", "d_x_row",
+)  # fmt: skip
+"""d_x[n] = Σ over directions, gates and units of slots[n][gate][unit] · weight[gate][unit]."""
+POINTERS = {
+    "x", "weight_x", "weight_h", "weight", "bias", "zeros", "h", "memory", "kept", "d_h", "slots", "carry", "d_weight", "d_x",
+}  # fmt: skip
+BLOCK = 128
+"""Rows of a block: a strip of four vectors of so many rows fits the innermost cache."""
+
+
+class Arguments:
+    """The arguments of a function, by name."""
+
+    def __init__(self, code: Code, names: tuple[str, ...]) -> None:
+        self._values = {n: code.argument(i, "ptr" if n in POINTERS else "i64") for i, n in enumerate(names)}
+
+    def __getattr__(self, name: str) -> str:
+        return self._values[name]
+
+
+def product(code: Code, sums: list[list[str]], rows: list[str], panels: list[str], length: Number) -> None:
+    """sums[r][p] += Σₖ rows[r][k] · panels[p][k], in registers."""
+    with code.loop(0, length) as k:
+        offset = code.mul(k, code.lanes)
+        weights = [code.load(code.at(panel, offset)) for panel in panels]
+        for row, of_row in zip(rows, sums, strict=True):
+            value = code.spread(code.at(row, k))
+            for total, weight in zip(of_row, weights, strict=True):
+                code.set(total, code.fma(value, weight, code.get(total)))
+
+
+def groups_of(code: Code, start: Number, stop: Number, sizes: tuple[int, ...], do: Callable[[str, int], None]) -> None:
+    """As many groups of the first size as there are, then of the next."""
+    for size in sizes:
+        whole = code.add(start, code.whole(code.sub(stop, start), size))
+        with code.loop(start, whole, size) as first:
+            do(first, size)
+        start = whole
+
+
+def rows_of(code: Code, start: Number, stop: Number, size: int, do: Callable[[str, int], None]) -> None:
+    """All rows in tiles of `size`, the last overlapping the one before; one by one where there are fewer."""
+    enough = code.less(size - 1, code.sub(stop, start))
+    with code.loop(start, code.choose(enough, stop, start), size) as row:
+        do(code.least(row, code.sub(stop, size)), size)
+    with code.loop(code.choose(enough, stop, start), stop) as row:
+        do(row, 1)
+
+
+def of_weights(cell: CellCode, name: str, lanes: int, registers: int) -> str:
+    """Gradient of a weight matrix, `values × panels · lanes`; what is there is added to."""
+    code = Code(name, lanes)
+    a = Arguments(code, WEIGHTS)
+    with code.loop(0, a.rows, BLOCK) as start:
+        stop = code.least(code.add(start, BLOCK), a.rows)
+
+        def strip(panel: str, num_panels: int) -> None:
+            offset = code.mul(panel, lanes)
+            strip_slots, strip_out = code.at(a.slots, offset), code.at(a.d_weight, offset)
+
+            def tile(first: str, num_values: int) -> None:
+                out = code.at(strip_out, code.mul(first, a.d_weight_row))
+                places = [
+                    [code.at(out, code.mul(a.d_weight_row, v), p * lanes) for p in range(num_panels)]
+                    for v in range(num_values)
+                ]
+                sums = [[code.variable() for _ in of_value] for of_value in places]
+                for to, from_ in zip(sum(sums, []), sum(places, []), strict=True):
+                    code.set(to, code.load(from_))
+                with code.loop(start, stop) as n:
+                    of_row = code.at(strip_slots, code.mul(n, a.slots_row))
+                    vectors = [code.load(code.at(of_row, p * lanes)) for p in range(num_panels)]
+                    x_row = code.at(a.x, code.mul(n, a.x_row), first)
+                    for v, of_value in enumerate(sums):
+                        value = code.spread(code.at(x_row, v))
+                        for total, vector in zip(of_value, vectors, strict=True):
+                            code.set(total, code.fma(value, vector, code.get(total)))
+                for to, from_ in zip(sum(places, []), sum(sums, []), strict=True):
+                    code.store(code.get(from_), to)
+
+            groups_of(code, 0, a.values, (min(registers // num_panels, 12), 2, 1), tile)
+
+        groups_of(code, a.first_panel, a.end_panel, (4, 2, 1), strip)
+    return code.text()
+
+
+def of_inputs(cell: CellCode, name: str, lanes: int, registers: int) -> str:
+    """Gradient of the input, all directions together."""
+    code = Code(name, lanes)
+    a = Arguments(code, INPUTS)
+    of_direction = code.mul(code.mul(a.panels, cell.gates), code.mul(a.units, lanes))
+
+    def strip(panel: str, num_panels: int) -> None:
+        def tile(row: str, num_rows: int) -> None:
+            sums = [[code.variable() for _ in range(num_panels)] for _ in range(num_rows)]
+            for total in sum(sums, []):
+                code.set(total, code.const(0.0))
+            here = [code.add(row, r) for r in range(num_rows)]
+            with code.loop(0, a.directions) as direction:
+                weight = code.at(a.weight, code.mul(direction, of_direction))
+                slots = code.at(a.slots, code.mul(direction, a.slots_direction))
+                for g, slot in enumerate(cell.input_slots):
+                    offset = code.mul(a.slot_width, slot)
+                    starts = [code.at(slots, code.mul(n, a.slots_row), offset) for n in here]
+                    places = []
+                    for p in range(num_panels):
+                        lines = code.mul(a.units, code.add(code.mul(code.add(panel, p), cell.gates), g))
+                        places.append(code.at(weight, code.mul(lines, lanes)))
+                    product(code, sums, starts, places, a.units)
+            for p in range(num_panels):
+                units = code.mul(code.add(panel, p), lanes)
+                mask = code.first(code.sub(a.inputs, units))
+                for n, of_row in zip(here, sums, strict=True):
+                    code.store_masked(code.get(of_row[p]), code.at(a.d_x, code.mul(n, a.d_x_row), units), mask)
+
+        rows_of(code, a.first_row, a.end_row, min(registers // num_panels, 12), tile)
+
+    groups_of(code, 0, a.panels, (4, 3, 2, 1), strip)
+    return code.text()
