@@ -24,6 +24,7 @@ class CellCode(ABC):
         slots: numbers kept per unit.
         panels: vectors of units worked on at once, forward.
         input_slots, state_slots: for each gate, the slot with the gradient of its input and recurrent part.
+        keeps_slots: whether the forward pass keeps them; otherwise the hidden state says all.
         has_memory: whether there is a state beside the hidden one.
     """
 
@@ -36,6 +37,7 @@ class CellCode(ABC):
     input_slots: tuple[int, ...]
     state_slots: tuple[int, ...]
     has_memory: bool = False
+    keeps_slots: bool = True
 
     @abstractmethod
     def ahead(self, code: Code, sums: list[str], before: str) -> tuple[str, str, list[str]]:
@@ -61,6 +63,7 @@ class TanhCode(CellCode):
     gates, from_input, from_state, sums, slots = 1, (0,), (0,), 1, 1
     input_slots = state_slots = (0,)
     panels = (4, 2, 1)
+    keeps_slots = False
 
     def ahead(self, code: Code, sums: list[str], before: str) -> tuple[str, str, list[str]]:
         h = tanh(code, sums[0])

@@ -75,7 +75,11 @@ class Code:
 
     def whole(self, a: Number, size: int) -> str:
         """The largest multiple of `size` that is not above a, itself not negative."""
-        return self.mul(self._op(f"udiv i64 {a}, {size}"), size)
+        return self.mul(self.quotient(a, size), size)
+
+    def quotient(self, a: Number, b: Number) -> str:
+        """a/b rounded down, neither negative."""
+        return self._op(f"udiv i64 {a}, {b}")
 
     def both(self, a: Number, b: Number) -> str:
         """Bits set in a and b."""
@@ -99,7 +103,7 @@ class Code:
     # --- control
 
     @contextmanager
-    def loop(self, start: Number, stop: Number, step: int = 1) -> Iterator[str]:
+    def loop(self, start: Number, stop: Number, step: Number = 1) -> Iterator[str]:
         """For each number from `start` up to, not with, `stop`."""
         counter, label = f"%{self._fresh()}", self._fresh()
         self._head.append(f"  {counter} = alloca i64")

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from linewise.kernels.fused import passes
-from linewise.kernels.fused.passes import Kept, Weights
+from linewise.kernels.fused.ahead import Kept, ahead
+from linewise.kernels.fused.back import back
+from linewise.kernels.fused.packing import Weights
 
 
 def fused(name: str, x_TBD: Tensor, weights: list[Tensor]) -> tuple[Tensor, Tensor]:
@@ -22,7 +23,7 @@ def fused(name: str, x_TBD: Tensor, weights: list[Tensor]) -> tuple[Tensor, Tens
     if torch.is_grad_enabled() and any(t.requires_grad for t in (x_TBD, *weights)):
         return _Fused.apply(name, x_TBD, *weights)  # pyright: ignore[reportReturnType]
     x_TBD = x_TBD.detach().contiguous()
-    h_TBU, kept = passes.ahead(name, x_TBD, _by_direction(weights), keep=False)
+    h_TBU, kept = ahead(name, x_TBD, _by_direction(weights), keep=False)
     return h_TBU, _last_memory(kept, h_TBU, len(x_TBD) - 1 & 1)
 
 
@@ -42,7 +43,7 @@ class _Fused(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, name: str, x_TBD: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor]:
         x_TBD = x_TBD.contiguous()
-        h_TBU, kept = passes.ahead(name, x_TBD, _by_direction(weights), keep=True)
+        h_TBU, kept = ahead(name, x_TBD, _by_direction(weights), keep=True)
         ctx.save_for_backward(x_TBD, h_TBU, *weights, *(t for k in kept for t in k))
         ctx.name = name
         ctx.set_materialize_grads(False)
@@ -56,6 +57,7 @@ class _Fused(torch.autograd.Function):
         directions = _by_direction(rest[:num_weights])
         kept = [Kept(*rest[i : i + 2]) for i in range(num_weights, len(rest), 2)]
         d_h_TBU = torch.zeros_like(h_TBU) if grads[0] is None else grads[0].contiguous()
-        d_slots = passes.back(ctx.name, d_h_TBU, h_TBU, directions, kept, grads[1])
-        d_x_TBD = passes.of_input(ctx.name, d_slots, directions) if ctx.needs_input_grad[1] else None
-        return None, d_x_TBD, *passes.of_weights(ctx.name, d_slots, x_TBD, h_TBU)
+        d_x_TBD, d_weights = back(
+            ctx.name, x_TBD, h_TBU, directions, kept, d_h_TBU, grads[1], of_input=ctx.needs_input_grad[1]
+        )
+        return None, d_x_TBD, *d_weights

@@ -12,16 +12,17 @@ from linewise.kernels.fused.cells import CellCode
 from linewise.kernels.fused.code import Code, Number
 
 WEIGHTS = (
-    "rows", "first_panel", "end_panel", "values", "x", "x_row", "slots", "slots_row", "d_weight", "d_weight_row",
+    "steps", "rows", "panels", "values", "x", "x_step", "x_row", "slots", "slots_step", "slots_row",
+    "d_weight", "d_weight_row",
 )  # fmt: skip
-"""d_weight[v][panel] += Σₙ x[n][v] · slots[n][panel]."""
+"""d_weight[v][panel] += Σ over steps and rows of x[step][row][v] · slots[step][row][panel]."""
 INPUTS = (
-    "first_row", "end_row", "units", "slot_width", "panels", "inputs", "directions",
-    "slots", "slots_row", "slots_direction", "weight", "d_x", "d_x_row",
+    "steps", "rows", "units", "slot_width", "panels", "inputs", "slots", "slots_step", "slots_row",
+    "weight", "d_x", "d_x_step", "d_x_row",
 )  # fmt: skip
-"""d_x[n] = Σ over directions, gates and units of slots[n][gate][unit] · weight[gate][unit]."""
+"""d_x[step][row] += Σ over gates and units of slots[step][row][gate][unit] · weight[gate][unit]."""
 POINTERS = {
-    "x", "weight_x", "weight_h", "weight", "bias", "zeros", "h", "memory", "kept", "d_h", "slots", "carry", "d_weight", "d_x",
+    "x", "weight_x", "weight_h", "weight", "bias", "zeros", "h", "memory", "kept", "d_h", "slots", "after", "carry", "d_weight", "d_x",
 }  # fmt: skip
 BLOCK = 128
 """Rows of a block: a strip of four vectors of so many rows fits the innermost cache."""
@@ -70,8 +71,10 @@ def of_weights(cell: CellCode, name: str, lanes: int, registers: int) -> str:
     """Gradient of a weight matrix, `values × panels · lanes`; what is there is added to."""
     code = Code(name, lanes)
     a = Arguments(code, WEIGHTS)
-    with code.loop(0, a.rows, BLOCK) as start:
-        stop = code.least(code.add(start, BLOCK), a.rows)
+    together = code.choose(code.less(a.rows, BLOCK), code.quotient(BLOCK, a.rows), 1)
+    with code.loop(0, a.steps, together) as first_step, code.loop(0, a.rows, BLOCK) as first_row:
+        end_step = code.least(code.add(first_step, together), a.steps)
+        end_row = code.least(code.add(first_row, BLOCK), a.rows)
 
         def strip(panel: str, num_panels: int) -> None:
             offset = code.mul(panel, lanes)
@@ -86,53 +89,54 @@ def of_weights(cell: CellCode, name: str, lanes: int, registers: int) -> str:
                 sums = [[code.variable() for _ in of_value] for of_value in places]
                 for to, from_ in zip(sum(sums, []), sum(places, []), strict=True):
                     code.set(to, code.load(from_))
-                with code.loop(start, stop) as n:
-                    of_row = code.at(strip_slots, code.mul(n, a.slots_row))
-                    vectors = [code.load(code.at(of_row, p * lanes)) for p in range(num_panels)]
-                    x_row = code.at(a.x, code.mul(n, a.x_row), first)
-                    for v, of_value in enumerate(sums):
-                        value = code.spread(code.at(x_row, v))
-                        for total, vector in zip(of_value, vectors, strict=True):
-                            code.set(total, code.fma(value, vector, code.get(total)))
+                with code.loop(first_step, end_step) as step:
+                    of_step = code.at(strip_slots, code.mul(step, a.slots_step))
+                    x_step = code.at(a.x, code.mul(step, a.x_step), first)
+                    with code.loop(first_row, end_row) as row:
+                        of_row = code.at(of_step, code.mul(row, a.slots_row))
+                        vectors = [code.load(code.at(of_row, p * lanes)) for p in range(num_panels)]
+                        x_row = code.at(x_step, code.mul(row, a.x_row))
+                        for v, of_value in enumerate(sums):
+                            value = code.spread(code.at(x_row, v))
+                            for total, vector in zip(of_value, vectors, strict=True):
+                                code.set(total, code.fma(value, vector, code.get(total)))
                 for to, from_ in zip(sum(places, []), sum(sums, []), strict=True):
                     code.store(code.get(from_), to)
 
             groups_of(code, 0, a.values, (min(registers // num_panels, 12), 2, 1), tile)
 
-        groups_of(code, a.first_panel, a.end_panel, (4, 2, 1), strip)
+        groups_of(code, 0, a.panels, (4, 2, 1), strip)
     return code.text()
 
 
 def of_inputs(cell: CellCode, name: str, lanes: int, registers: int) -> str:
-    """Gradient of the input, all directions together."""
+    """Gradient of the input; what is there is added to."""
     code = Code(name, lanes)
     a = Arguments(code, INPUTS)
-    of_direction = code.mul(code.mul(a.panels, cell.gates), code.mul(a.units, lanes))
+    with code.loop(0, a.steps) as step:
+        slots, out = code.at(a.slots, code.mul(step, a.slots_step)), code.at(a.d_x, code.mul(step, a.d_x_step))
 
-    def strip(panel: str, num_panels: int) -> None:
-        def tile(row: str, num_rows: int) -> None:
-            sums = [[code.variable() for _ in range(num_panels)] for _ in range(num_rows)]
-            for total in sum(sums, []):
-                code.set(total, code.const(0.0))
-            here = [code.add(row, r) for r in range(num_rows)]
-            with code.loop(0, a.directions) as direction:
-                weight = code.at(a.weight, code.mul(direction, of_direction))
-                slots = code.at(a.slots, code.mul(direction, a.slots_direction))
+        def strip(panel: str, num_panels: int) -> None:
+            units = [code.mul(code.add(panel, p), lanes) for p in range(num_panels)]
+            masks = [code.first(code.sub(a.inputs, u)) for u in units]
+
+            def tile(row: str, num_rows: int) -> None:
+                here = [code.add(row, r) for r in range(num_rows)]
+                places = [[code.at(out, code.mul(n, a.d_x_row), u) for u in units] for n in here]
+                sums = [[code.variable() for _ in units] for _ in here]
+                for of_row, from_row in zip(sums, places, strict=True):
+                    for total, from_, mask in zip(of_row, from_row, masks, strict=True):
+                        code.set(total, code.load_masked(from_, mask))
                 for g, slot in enumerate(cell.input_slots):
                     offset = code.mul(a.slot_width, slot)
                     starts = [code.at(slots, code.mul(n, a.slots_row), offset) for n in here]
-                    places = []
-                    for p in range(num_panels):
-                        lines = code.mul(a.units, code.add(code.mul(code.add(panel, p), cell.gates), g))
-                        places.append(code.at(weight, code.mul(lines, lanes)))
-                    product(code, sums, starts, places, a.units)
-            for p in range(num_panels):
-                units = code.mul(code.add(panel, p), lanes)
-                mask = code.first(code.sub(a.inputs, units))
-                for n, of_row in zip(here, sums, strict=True):
-                    code.store_masked(code.get(of_row[p]), code.at(a.d_x, code.mul(n, a.d_x_row), units), mask)
+                    lines = [code.mul(a.units, code.add(code.mul(code.add(panel, p), cell.gates), g)) for p in range(num_panels)]
+                    product(code, sums, starts, [code.at(a.weight, code.mul(n, lanes)) for n in lines], a.units)
+                for of_row, to_row in zip(sums, places, strict=True):
+                    for total, to, mask in zip(of_row, to_row, masks, strict=True):
+                        code.store_masked(code.get(total), to, mask)
 
-        rows_of(code, a.first_row, a.end_row, min(registers // num_panels, 12), tile)
+            groups_of(code, 0, a.rows, (min(registers // num_panels, 8), 2, 1), tile)
 
-    groups_of(code, 0, a.panels, (4, 3, 2, 1), strip)
+        groups_of(code, 0, a.panels, (4, 3, 2, 1), strip)
     return code.text()

@@ -21,11 +21,13 @@ AHEAD = (
 )  # fmt: skip
 """Arguments of the forward function; distances in float32. `memory_mask` 1 keeps only the last two steps."""
 BACK = (
-    "steps", "first_row", "end_row", "units", "panels", "weight", "zeros", "d_h", "d_h_step", "d_h_row",
+    "steps", "is_end", "is_start", "turn", "first_row", "end_row", "units", "panels", "weight", "zeros", "after", "d_h", "d_h_step", "d_h_row",
     "h", "h_step", "h_row", "memory", "memory_step", "memory_row", "kept", "kept_step", "kept_row",
     "slots", "slots_step", "slots_row", "carry", "carry_step", "carry_row",
 )  # fmt: skip
-"""Arguments of the backward function; `carry` has two places, the first holds what comes from past the end."""
+"""Arguments of the backward function, which does some steps. `is_end`: the last is the last of all; otherwise
+`after` has the slots of the step past it. `is_start`: the first is the first of all. `turn`: steps done before.
+`carry` has two places, the first holds what comes from past the end of all."""
 
 def ahead(cell: CellCode, name: str, lanes: int, registers: int) -> str:
     """The forward function of a cell in LLVM's language."""
@@ -90,14 +92,16 @@ def back(cell: CellCode, name: str, lanes: int, registers: int) -> str:
     a = Arguments(code, BACK)
     width = code.mul(a.panels, lanes)
     with code.loop(0, a.steps) as done:
-        is_first_turn = code.less(done, 1)
+        is_last = code.less(done, 1)
         s = code.sub(code.sub(a.steps, 1), done)
-        last, is_first_step = code.sub(s, 1), code.less(s, 1)
-        num_after = code.choose(is_first_turn, 0, a.units)
+        last, is_first_step = code.sub(s, 1), code.less(s, a.is_start)
+        num_after = code.choose(code.less(done, a.is_end), 0, a.units)
         d_h, kept = code.at(a.d_h, code.mul(s, a.d_h_step)), code.at(a.kept, code.mul(s, a.kept_step))
         slots, after = (code.at(a.slots, code.mul(t, a.slots_step)) for t in (s, code.add(s, 1)))
+        after = code.choose(is_last, a.after, after, "ptr")
+        turn = code.add(a.turn, done)
         carry_in, carry_out = (
-            code.at(a.carry, code.mul(code.both(t, 1), a.carry_step)) for t in (done, code.add(done, 1))
+            code.at(a.carry, code.mul(code.both(t, 1), a.carry_step)) for t in (turn, code.add(turn, 1))
         )
         state, step, state_row = (
             (a.memory, a.memory_step, a.memory_row) if cell.has_memory else (a.h, a.h_step, a.h_row)
@@ -149,7 +153,7 @@ def _tiles(
     """All tiles of one step: groups of panels, the largest first, and under each all rows."""
 
     def strip(panel: str, num_panels: int) -> None:
-        num_rows = min(registers // (sums * num_panels), 12)
+        num_rows = min(registers // (sums * num_panels), 8)
         rows_of(code, a.first_row, a.end_row, num_rows, lambda row, count: tile(panel, num_panels, row, count))
 
     groups_of(code, 0, a.panels, sizes, strip)

@@ -21,25 +21,30 @@ if hasattr(os, "register_at_fork"):  # threads do not survive a fork
     os.register_at_fork(after_in_child=_forget)
 
 
-def at_once(tasks: Sequence[Callable[[], None]]) -> None:
-    """Do all; this thread takes the first. Denormals are treated there as here."""
+LEAST_ROWS = 6
+"""Of a share: a tile."""
+
+
+def at_once(shares: Sequence[Sequence[Callable[[], None]]]) -> None:
+    """Each share on a thread of its own, its tasks in turn; this thread takes the first."""
     global _pool
-    if len(tasks) > 1:
+    if len(shares) > 1:
         if _pool is None:
             _pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="linewise-kernel")
         flush = bool(np.float32(1e-38) * np.float32(0.1) == 0)
-        others = [_pool.submit(_one, task, flush) for task in tasks[1:]]
-        tasks[0]()
+        others = [_pool.submit(_in_turn, share, flush) for share in shares[1:]]
+        _in_turn(shares[0], flush)
         for other in others:
             other.result()
     else:
-        for task in tasks:
-            task()
+        _in_turn(shares[0], None)
 
 
-def _one(task: Callable[[], None], flush: bool) -> None:
-    torch.set_flush_denormal(flush)
-    task()
+def _in_turn(tasks: Sequence[Callable[[], None]], flush: bool | None) -> None:
+    if flush is not None:  # denormals are treated as on the thread that asks
+        torch.set_flush_denormal(flush)
+    for task in tasks:
+        task()
 
 
 def shares(rows: int, threads: int, least: int) -> list[tuple[int, int]]:
@@ -51,3 +56,8 @@ def shares(rows: int, threads: int, least: int) -> list[tuple[int, int]]:
     count = max(1, min(threads, rows // least))
     ends = [rows * (i + 1) // count for i in range(count)]
     return list(zip([0, *ends[:-1]], ends, strict=True))
+
+
+def shares_of_batch(batch: int) -> list[tuple[int, int]]:
+    """Rows of the batch for each of torch's threads."""
+    return shares(batch, torch.get_num_threads(), LEAST_ROWS)

@@ -1,0 +1,61 @@
+"""The forward pass of one layer: packing of weights, scratch memory, directions and threads."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+from linewise.kernels.fused.calls import Call, OverTime, place
+from linewise.kernels.fused.cells import CELL_CODES
+from linewise.kernels.fused.packing import Weights, by_unit, padded, panels, sum_starts
+from linewise.kernels.fused.threads import at_once, shares_of_batch
+
+
+class Kept(NamedTuple):
+    """What the backward pass needs of one direction, in the order it was read, units padded.
+
+    Attributes:
+        slots_TBSU: gates; empty for the tanh-RNN.
+        memory_TBU: of the LSTM; otherwise empty.
+    """
+
+    slots_TBSU: Tensor
+    memory_TBU: Tensor
+
+
+def ahead(name: str, x_TBD: Tensor, directions: list[Weights], *, keep: bool) -> tuple[Tensor, list[Kept]]:
+    """Hidden states `h_TBU` of all directions side by side.
+
+    Args:
+        x_TBD: the last dimension contiguous.
+        keep: all that the backward pass needs; otherwise of the memory the last two steps only.
+    """
+    cell, (steps, batch, inputs), units = CELL_CODES[name], x_TBD.shape, directions[0].units
+    wide, slots = padded(units), cell.slots if cell.keeps_slots else 0
+    h_TBU = x_TBD.new_empty(steps, batch, units * len(directions))
+    zeros_U = x_TBD.new_zeros(wide)
+    shares = shares_of_batch(batch)
+    kept: list[Kept] = []
+    alive: list[Tensor] = []
+    calls: list[list[Call]] = [[] for _ in shares]
+    for i, weights in enumerate(directions):
+        packed = by_unit(weights.input_GD, cell.gates), by_unit(weights.state_GU, cell.gates), sum_starts(cell, weights)
+        alive += packed
+        memory_TBU = x_TBD.new_empty((steps if keep else 2) if cell.has_memory else 0, batch, wide)
+        slots_TBSU = x_TBD.new_empty((steps, batch, slots, wide) if keep else (1, len(shares), slots, wide))
+        kept.append(Kept(slots_TBSU, memory_TBU))
+        for share, (first, end) in enumerate(shares):
+            call = Call(
+                name, "ahead", steps=steps, first_row=first, end_row=end, inputs=inputs, units=units, panels=panels(units),
+                weight_x=place(packed[0]), weight_h=place(packed[1]), bias=place(packed[2]), zeros=place(zeros_U),
+                memory_mask=-1 if keep else 1, **OverTime("x", x_TBD, reverse=i == 1).arguments(),
+                **OverTime("h", h_TBU, reverse=i == 1, offset=units * i).arguments(),
+                **OverTime("memory", memory_TBU).arguments(), **OverTime("kept", slots_TBSU).arguments(),
+            )  # fmt: skip
+            if not keep:  # written over at every step and row
+                call.set(kept=place(slots_TBSU, slots * wide * share), kept_step=0, kept_row=0)
+            calls[share].append(call)
+    at_once(calls)
+    del alive
+    return h_TBU, kept

@@ -1,0 +1,136 @@
+"""The backward pass of one layer.
+
+Each thread takes some rows of the batch and goes back through a few steps at a time: gradients of the gates, then
+of the input, then of the weights, while they lie in the processor's cache. They are never all in memory.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from linewise.kernels.fused.ahead import Kept
+from linewise.kernels.fused.calls import FLOAT, Call, OverTime, place
+from linewise.kernels.fused.cells import CELL_CODES
+from linewise.kernels.fused.packing import Weights, by_column, padded, panels, spread, unpacked
+from linewise.kernels.fused.threads import at_once, shares_of_batch
+
+CACHE = 384 * 1024
+"""Bytes of gradients at a time; the weights and their gradients need as much again."""
+
+
+def back(
+    name: str,
+    x_TBD: Tensor,
+    h_TBU: Tensor,
+    directions: list[Weights],
+    kept: list[Kept],
+    d_h_TBU: Tensor,
+    d_memory_RBU: Tensor | None,
+    *,
+    of_input: bool,
+) -> tuple[Tensor | None, list[Tensor]]:
+    """Gradient of the input, if it is wanted, and those of the weights in torch's order.
+
+    Args:
+        x_TBD, d_h_TBU: contiguous.
+        d_memory_RBU: gradient of the last memory of each direction.
+    """
+    cell, units = CELL_CODES[name], directions[0].units
+    d_x_TBD = torch.zeros_like(x_TBD) if of_input else None
+    shares = shares_of_batch(x_TBD.shape[1])
+    lines = x_TBD.shape[2] + units + 1
+    found = x_TBD.new_zeros(len(shares), len(directions), lines, cell.slots * padded(units))
+    ones = x_TBD.new_ones(1)
+    walks: list[list[_Walk]] = [[] for _ in shares]
+    for i, weights in enumerate(directions):
+        packed = by_column(weights.state_GU), by_column(weights.input_GD) if of_input else ones
+        carry_2BU = h_TBU.new_zeros(2, x_TBD.shape[1], padded(units))
+        if d_memory_RBU is not None:
+            carry_2BU[0, :, :units] = d_memory_RBU[i]
+        for share, rows in enumerate(shares):
+            tensors = (x_TBD, h_TBU, d_h_TBU, d_x_TBD, carry_2BU, found[share, i], ones)
+            walks[share].append(_Walk(name, units, i, rows, packed, kept[i], tensors))
+    at_once(walks)
+    summed = found[0] if len(shares) == 1 else found.sum(0)
+    gradients: list[Tensor] = []
+    for found_KS in summed:
+        of_x, of_h, of_one = found_KS.split([x_TBD.shape[2], units, 1])
+        gradients += [unpacked(of_x, cell.input_slots, units), unpacked(of_h, cell.state_slots, units)]
+        gradients += [unpacked(of_one, slots, units)[:, 0] for slots in (cell.input_slots, cell.state_slots)]
+    return d_x_TBD, gradients
+
+
+class _Walk:
+    """One thread's way back through one direction."""
+
+    def __init__(
+        self, name: str, units: int, direction: int, rows: tuple[int, int],
+        packed: tuple[Tensor, Tensor], kept: Kept, tensors: tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor, Tensor, Tensor],
+    ) -> None:  # fmt: skip
+        x_TBD, h_TBU, d_h_TBU, d_x_TBD, carry_2BU, found_KS, ones = tensors
+        cell, (self.steps, _, inputs), (first, end) = CELL_CODES[name], x_TBD.shape, rows
+        self.reverse, num_rows, wide = direction == 1, end - first, padded(units)
+        row = spread(cell.slots * wide)
+        self.step = num_rows * row
+        self.at_a_time = max(1, min(self.steps, CACHE // (FLOAT * self.step)))
+        self.buffers = x_TBD.new_empty(2, self.at_a_time, self.step)
+        self.alive = (*tensors, *packed, *kept)
+        self.x = OverTime("x", x_TBD, offset=first * inputs)
+        self.h = OverTime("h", h_TBU, reverse=self.reverse, offset=units * direction + first * h_TBU.stride(1))
+        self.h_in_time = OverTime("x", h_TBU, offset=units * direction + first * h_TBU.stride(1))
+        self.over = [
+            self.h,
+            OverTime("d_h", d_h_TBU, reverse=self.reverse, offset=units * direction + first * d_h_TBU.stride(1)),
+            OverTime("memory", kept.memory_TBU, offset=first * wide),
+            OverTime("kept", kept.slots_TBSU, offset=first * kept.slots_TBSU.stride(1)),
+        ]
+        arguments = {k: v for over in self.over for k, v in over.arguments().items()}
+        arguments |= OverTime("carry", carry_2BU, offset=first * wide).arguments()
+        self.zeros = x_TBD.new_zeros(wide)
+        self.back = Call(
+            name, "back", first_row=0, end_row=num_rows, units=units, panels=panels(units), weight=place(packed[0]),
+            zeros=place(self.zeros), slots_row=row, **arguments,
+        )  # fmt: skip
+        self.d_x = OverTime("d_x", d_x_TBD, offset=first * inputs) if d_x_TBD is not None else None
+        if self.d_x is not None:
+            self.of_inputs = Call(
+                name, "of_inputs", rows=num_rows, units=units, slot_width=wide, panels=panels(inputs), inputs=inputs,
+                slots_step=self.step, slots_row=row, weight=place(packed[1]), **self.d_x.arguments(),
+            )  # fmt: skip
+        places = [place(part) for part in found_KS.split([inputs, units, 1])]
+        shared = {"rows": num_rows, "panels": cell.slots * panels(units), "slots_step": self.step, "slots_row": row}
+        shared["d_weight_row"] = found_KS.stride(0)
+        self.of_x = Call(name, "of_weights", values=inputs, d_weight=places[0], **self.x.arguments(), **shared)
+        self.of_h = Call(name, "of_weights", values=units, d_weight=places[1], **self.h_in_time.arguments(), **shared)
+        self.of_one = Call(
+            name, "of_weights", values=1, x=place(ones), x_step=0, x_row=0, d_weight=places[2], **shared
+        )
+
+    def __call__(self) -> None:
+        end, after = self.steps, place(self.zeros)
+        for turn in range(-(-self.steps // self.at_a_time)):
+            start = max(0, end - self.at_a_time)
+            buffer = self.buffers[turn % 2]
+            first_read = place(buffer, (end - start - 1) * self.step if self.reverse else 0)
+            self.back(
+                steps=end - start, is_end=int(end == self.steps), is_start=int(start == 0), turn=self.steps - end,
+                slots=first_read, slots_step=-self.step if self.reverse else self.step, after=after,
+                **{over.name: over.at(start) for over in self.over},
+            )  # fmt: skip
+            self._products(buffer, start, end)
+            end, after = start, first_read
+
+    def _products(self, buffer: Tensor, start: int, end: int) -> None:
+        """What the gradients of some steps give, these steps in the order of time."""
+        first = self.steps - end if self.reverse else start
+        slots, steps = place(buffer), end - start
+        if self.d_x is not None:
+            self.of_inputs(steps=steps, slots=slots, d_x=self.d_x.at(first))
+        self.of_x(steps=steps, slots=slots, x=self.x.at(first))
+        self.of_one(steps=steps, slots=slots)
+        alone = int(start == 0)  # the first step read has no state before it
+        if self.reverse:
+            self.of_h(steps=steps - alone, slots=slots, x=self.h_in_time.at(first + 1))
+        else:
+            self.of_h(steps=steps - alone, slots=slots + FLOAT * alone * self.step, x=self.h_in_time.at(first + alone - 1))
