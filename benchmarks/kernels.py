@@ -83,7 +83,9 @@ def main() -> None:
         f"{processor()}, {os.cpu_count()} cores, {chosen.threads} thread(s), torch {torch.__version__}, "
         f"n = {chosen.rounds} rounds, {'forward' if chosen.inference else 'forward and backward'}\n"
     )
-    print("| cell | batch | steps | inputs | units | directions | torch ÷ ours (quartiles) | ours, ms | GFLOP/s | product |")
+    print(
+        "| cell | batch | steps | inputs | units | directions | torch ÷ ours (quartiles) | ours, ms | GFLOP/s | product |"
+    )
     print("|---|--:|--:|--:|--:|--:|---|--:|--:|--:|")
     for cell in chosen.cells.split(","):
         for batch, steps, inputs, units, bidirectional in SHAPES[chosen.shapes]:

@@ -9,7 +9,7 @@ from torch import Tensor
 from linewise.kernels.fused.calls import Call, OverTime, place
 from linewise.kernels.fused.cells import CELL_CODES
 from linewise.kernels.fused.packing import Weights, by_unit, padded, panels, sum_starts
-from linewise.kernels.fused.threads import at_once, shares_of_batch
+from linewise.kernels.fused.threads import at_once, shares
 
 
 class Kept(NamedTuple):
@@ -35,17 +35,21 @@ def ahead(name: str, x_TBD: Tensor, directions: list[Weights], *, keep: bool) ->
     wide, slots = padded(units), cell.slots if cell.keeps_slots else 0
     h_TBU = x_TBD.new_empty(steps, batch, units * len(directions))
     zeros_U = x_TBD.new_zeros(wide)
-    shares = shares_of_batch(batch)
+    by_thread = shares(batch)
     kept: list[Kept] = []
     alive: list[Tensor] = []
-    calls: list[list[Call]] = [[] for _ in shares]
+    calls: list[list[Call]] = [[] for _ in by_thread]
     for i, weights in enumerate(directions):
-        packed = by_unit(weights.input_GD, cell.gates), by_unit(weights.state_GU, cell.gates), sum_starts(cell, weights)
+        packed = (
+            by_unit(weights.input_GD, cell.gates),
+            by_unit(weights.state_GU, cell.gates),
+            sum_starts(cell, weights),
+        )
         alive += packed
         memory_TBU = x_TBD.new_empty((steps if keep else 2) if cell.has_memory else 0, batch, wide)
-        slots_TBSU = x_TBD.new_empty((steps, batch, slots, wide) if keep else (1, len(shares), slots, wide))
+        slots_TBSU = x_TBD.new_empty((steps, batch, slots, wide) if keep else (1, len(by_thread), slots, wide))
         kept.append(Kept(slots_TBSU, memory_TBU))
-        for share, (first, end) in enumerate(shares):
+        for thread, (first, end) in enumerate(by_thread):
             call = Call(
                 name, "ahead", steps=steps, first_row=first, end_row=end, inputs=inputs, units=units, panels=panels(units),
                 weight_x=place(packed[0]), weight_h=place(packed[1]), bias=place(packed[2]), zeros=place(zeros_U),
@@ -54,8 +58,8 @@ def ahead(name: str, x_TBD: Tensor, directions: list[Weights], *, keep: bool) ->
                 **OverTime("memory", memory_TBU).arguments(), **OverTime("kept", slots_TBSU).arguments(),
             )  # fmt: skip
             if not keep:  # written over at every step and row
-                call.set(kept=place(slots_TBSU, slots * wide * share), kept_step=0, kept_row=0)
-            calls[share].append(call)
+                call.set(kept=place(slots_TBSU, slots * wide * thread), kept_step=0, kept_row=0)
+            calls[thread].append(call)
     at_once(calls)
     del alive
     return h_TBU, kept

@@ -13,7 +13,7 @@ from linewise.kernels.fused.ahead import Kept
 from linewise.kernels.fused.calls import FLOAT, Call, OverTime, place
 from linewise.kernels.fused.cells import CELL_CODES
 from linewise.kernels.fused.packing import Weights, by_column, padded, panels, spread, unpacked
-from linewise.kernels.fused.threads import at_once, shares_of_batch
+from linewise.kernels.fused.threads import at_once, shares
 
 CACHE = 384 * 1024
 """Bytes of gradients at a time; the weights and their gradients need as much again."""
@@ -29,31 +29,35 @@ def back(
     d_memory_RBU: Tensor | None,
     *,
     of_input: bool,
-) -> tuple[Tensor | None, list[Tensor]]:
-    """Gradient of the input, if it is wanted, and those of the weights in torch's order.
+    of_weights: bool,
+) -> tuple[Tensor | None, list[Tensor | None]]:
+    """Gradient of the input, and those of the weights in torch's order; None where they are not wanted.
 
     Args:
         x_TBD, d_h_TBU: contiguous.
         d_memory_RBU: gradient of the last memory of each direction.
     """
     cell, units = CELL_CODES[name], directions[0].units
-    d_x_TBD = torch.zeros_like(x_TBD) if of_input else None
-    shares = shares_of_batch(x_TBD.shape[1])
+    d_x_TBD = torch.empty_like(x_TBD) if of_input else None
+    by_thread = shares(x_TBD.shape[1])
     lines = x_TBD.shape[2] + units + 1
-    found = x_TBD.new_zeros(len(shares), len(directions), lines, cell.slots * padded(units))
+    found = x_TBD.new_zeros(len(by_thread), len(directions), lines, cell.slots * padded(units))
     ones = x_TBD.new_ones(1)
-    walks: list[list[_Walk]] = [[] for _ in shares]
+    walks: list[list[_Walk]] = [[] for _ in by_thread]
     for i, weights in enumerate(directions):
         packed = by_column(weights.state_GU), by_column(weights.input_GD) if of_input else ones
         carry_2BU = h_TBU.new_zeros(2, x_TBD.shape[1], padded(units))
         if d_memory_RBU is not None:
             carry_2BU[0, :, :units] = d_memory_RBU[i]
-        for share, rows in enumerate(shares):
-            tensors = (x_TBD, h_TBU, d_h_TBU, d_x_TBD, carry_2BU, found[share, i], ones)
-            walks[share].append(_Walk(name, units, i, rows, packed, kept[i], tensors))
+        for thread, rows in enumerate(by_thread):
+            found_KS = found[thread, i] if of_weights else None
+            tensors = (x_TBD, h_TBU, d_h_TBU, d_x_TBD, carry_2BU, found_KS, ones)
+            walks[thread].append(_Walk(name, units, i, rows, packed, kept[i], tensors))
     at_once(walks)
-    summed = found[0] if len(shares) == 1 else found.sum(0)
-    gradients: list[Tensor] = []
+    if not of_weights:
+        return d_x_TBD, [None] * (4 * len(directions))
+    summed = found[0] if len(by_thread) == 1 else found.sum(0)
+    gradients: list[Tensor | None] = []
     for found_KS in summed:
         of_x, of_h, of_one = found_KS.split([x_TBD.shape[2], units, 1])
         gradients += [unpacked(of_x, cell.input_slots, units), unpacked(of_h, cell.state_slots, units)]
@@ -66,7 +70,7 @@ class _Walk:
 
     def __init__(
         self, name: str, units: int, direction: int, rows: tuple[int, int],
-        packed: tuple[Tensor, Tensor], kept: Kept, tensors: tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor, Tensor, Tensor],
+        packed: tuple[Tensor, Tensor], kept: Kept, tensors: tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor, Tensor | None, Tensor],
     ) -> None:  # fmt: skip
         x_TBD, h_TBU, d_h_TBU, d_x_TBD, carry_2BU, found_KS, ones = tensors
         cell, (self.steps, _, inputs), (first, end) = CELL_CODES[name], x_TBD.shape, rows
@@ -96,15 +100,23 @@ class _Walk:
         if self.d_x is not None:
             self.of_inputs = Call(
                 name, "of_inputs", rows=num_rows, units=units, slot_width=wide, panels=panels(inputs), inputs=inputs,
-                slots_step=self.step, slots_row=row, weight=place(packed[1]), **self.d_x.arguments(),
+                slots_step=self.step, slots_row=row, weight=place(packed[1]), add=direction, **self.d_x.arguments(),
             )  # fmt: skip
+        self.of_weights: tuple[Call, Call, Call] | None = None
+        if found_KS is None:
+            return
         places = [place(part) for part in found_KS.split([inputs, units, 1])]
-        shared = {"rows": num_rows, "panels": cell.slots * panels(units), "slots_step": self.step, "slots_row": row}
+        shared = {
+            "rows": num_rows,
+            "panels": cell.slots * panels(units),
+            "slots_step": self.step,
+            "slots_row": row,
+        }
         shared["d_weight_row"] = found_KS.stride(0)
-        self.of_x = Call(name, "of_weights", values=inputs, d_weight=places[0], **self.x.arguments(), **shared)
-        self.of_h = Call(name, "of_weights", values=units, d_weight=places[1], **self.h_in_time.arguments(), **shared)
-        self.of_one = Call(
-            name, "of_weights", values=1, x=place(ones), x_step=0, x_row=0, d_weight=places[2], **shared
+        self.of_weights = (
+            Call(name, "of_weights", values=inputs, d_weight=places[0], **self.x.arguments(), **shared),
+            Call(name, "of_weights", values=units, d_weight=places[1], **self.h_in_time.arguments(), **shared),
+            Call(name, "of_weights", values=1, x=place(ones), x_step=0, x_row=0, d_weight=places[2], **shared),
         )
 
     def __call__(self) -> None:
@@ -127,10 +139,17 @@ class _Walk:
         slots, steps = place(buffer), end - start
         if self.d_x is not None:
             self.of_inputs(steps=steps, slots=slots, d_x=self.d_x.at(first))
-        self.of_x(steps=steps, slots=slots, x=self.x.at(first))
-        self.of_one(steps=steps, slots=slots)
+        if self.of_weights is None:
+            return
+        of_x, of_h, of_one = self.of_weights
+        of_x(steps=steps, slots=slots, x=self.x.at(first))
+        of_one(steps=steps, slots=slots)
         alone = int(start == 0)  # the first step read has no state before it
         if self.reverse:
-            self.of_h(steps=steps - alone, slots=slots, x=self.h_in_time.at(first + 1))
+            of_h(steps=steps - alone, slots=slots, x=self.h_in_time.at(first + 1))
         else:
-            self.of_h(steps=steps - alone, slots=slots + FLOAT * alone * self.step, x=self.h_in_time.at(first + alone - 1))
+            of_h(
+                steps=steps - alone,
+                slots=slots + FLOAT * alone * self.step,
+                x=self.h_in_time.at(first + alone - 1),
+            )

@@ -128,13 +128,9 @@ class GRUCode(CellCode):
     ) -> tuple[list[str], str]:
         candidate, reset, update, recurrent = kept
         d_h = code.fadd(d_h, carry)
-        d_candidate = code.fmul(
-            code.fmul(d_h, one_minus(code, update)), _slope_of_tanh(code, candidate)
-        )
+        d_candidate = code.fmul(code.fmul(d_h, one_minus(code, update)), _slope_of_tanh(code, candidate))
         d_reset = code.fmul(code.fmul(d_candidate, recurrent), _slope_of_sigmoid(code, reset))
-        d_update = code.fmul(
-            code.fmul(d_h, code.fsub(before, candidate)), _slope_of_sigmoid(code, update)
-        )
+        d_update = code.fmul(code.fmul(d_h, code.fsub(before, candidate)), _slope_of_sigmoid(code, update))
         return [d_candidate, d_reset, d_update, code.fmul(d_candidate, reset)], code.fmul(d_h, update)
 
 

@@ -166,9 +166,7 @@ class Code:
         """One float32 in all lanes."""
         n, value = self.lanes, self._op(f"load float, ptr {pointer}, align 4")
         one = self._op(f"insertelement {self.vector} poison, float {value}, i64 0")
-        return self._op(
-            f"shufflevector {self.vector} {one}, {self.vector} poison, <{n} x i32> zeroinitializer"
-        )
+        return self._op(f"shufflevector {self.vector} {one}, {self.vector} poison, <{n} x i32> zeroinitializer")
 
     def const(self, value: float) -> str:
         """The float32 nearest to `value` in all lanes."""

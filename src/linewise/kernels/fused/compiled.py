@@ -1,12 +1,21 @@
-"""Machine code for this processor, made by LLVM in memory when a kernel is first used."""
+"""Machine code for this processor, made by LLVM when a kernel is first used and kept in the user's cache.
+
+llvmlite is LLVM as a Python package; nobody needs a compiler. Where it is missing, torch's own layers compute.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import hashlib
+import logging
+import time
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import cache
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
+from linewise.foundations.atomic import replace_file
+from linewise.foundations.paths import cache_dir
 from linewise.kernels.fused import products, programs
 from linewise.kernels.fused.cells import CELL_CODES, CellCode
 
@@ -16,6 +25,7 @@ PROGRAMS: dict[str, Callable[[CellCode, str, int, int], str]] = {
     "of_weights": products.of_weights,
     "of_inputs": products.of_inputs,
 }
+NAME = "kernel"
 
 
 class Width(NamedTuple):
@@ -30,13 +40,19 @@ class Width(NamedTuple):
     registers: int
 
 
+@cache
 def available() -> bool:
     """Whether llvmlite is installed."""
-    try:
-        import llvmlite.binding  # noqa: F401  # pyright: ignore[reportUnusedImport]
-    except ImportError:
-        return False
-    return True
+    return find_spec("llvmlite") is not None
+
+
+def described() -> str:
+    """How recurrent layers are computed here, in words for a record."""
+    if not available():
+        return "torch's own layers; for the fused ones: pip install 'linewise[fast]'"
+    import llvmlite
+
+    return f"fused kernels, {width().lanes} lanes, llvmlite {llvmlite.__version__}"
 
 
 @cache
@@ -49,10 +65,10 @@ def width() -> Width:
         return Width(16, 24)
     if features.get("avx2") and features.get("fma"):
         return Width(8, 12)
-    return Width(4, 24) if "neon" in features else Width(4, 8)
+    return Width(4, 24 if features.get("neon") else 8)
 
 
-@lru_cache
+@cache
 def function(cell: str, program: str) -> Callable[[Any], None]:
     """A program as a function of an array of 64-bit arguments; Python's lock is free while it runs.
 
@@ -60,9 +76,15 @@ def function(cell: str, program: str) -> Callable[[Any], None]:
         cell: `rnn`, `lstm` or `gru`.
         program: `ahead`, `back`, `of_weights` (the same for every cell) or `of_inputs`.
     """
-    engine = _compile(PROGRAMS[program](CELL_CODES[cell], "kernel", *width()))
-    found = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(engine.get_function_address("kernel"))
-    found.engine = engine  # type: ignore[attr-defined]  # lives as long as the function
+    import llvmlite.binding as llvm
+
+    machine = _machine()
+    text = PROGRAMS[program](CELL_CODES[cell], NAME, *width())
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+    engine.add_object_file(llvm.ObjectFileRef.from_data(_object(f"{cell}-{program}", text, machine)))
+    engine.finalize_object()
+    found = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(engine.get_function_address(NAME))
+    found.engine = engine  # pyright: ignore[reportAttributeAccessIssue]  # lives as long as the function
     return found
 
 
@@ -71,16 +93,15 @@ def _machine() -> Any:
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    target = llvm.Target.from_default_triple()
     features = llvm.get_host_cpu_features().flatten()
+    target = llvm.Target.from_default_triple()
     return target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=3, jit=True)
 
 
-def optimised(text: str) -> Any:
+def optimised(text: str, machine: Any) -> Any:
     """The module after LLVM's passes."""
     import llvmlite.binding as llvm
 
-    machine = _machine()
     module = llvm.parse_assembly(text)
     module.triple, module.data_layout = machine.triple, str(machine.target_data)
     module.verify()
@@ -91,9 +112,27 @@ def optimised(text: str) -> Any:
     return module
 
 
-def _compile(text: str) -> Any:
+def _object(title: str, text: str, machine: Any) -> bytes:
+    """Machine code of a program, from the cache where it is there and whole."""
+    import llvmlite
     import llvmlite.binding as llvm
 
-    engine = llvm.create_mcjit_compiler(optimised(text), _machine())
-    engine.finalize_object()
-    return engine
+    made_for = (llvmlite.__version__, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten(), text)
+    key = hashlib.sha256("\n".join(made_for).encode()).hexdigest()
+    path = cache_dir() / "kernels" / f"{title}-{key[:32]}.o"
+    try:
+        kept = path.read_bytes()
+        if hashlib.sha256(kept[32:]).digest() == kept[:32]:
+            return kept[32:]
+    except OSError:
+        pass
+    started = time.perf_counter()
+    code: bytes = machine.emit_object(optimised(text, machine))
+    took_s = time.perf_counter() - started
+    logging.getLogger("linewise").info("kernel %s compiled in %.1f s, kept in %s", title, took_s, path)
+    try:
+        with replace_file(path) as file:
+            file.write(hashlib.sha256(code).digest() + code)
+    except OSError:  # a read-only or full disk: compiled again next time
+        pass
+    return code

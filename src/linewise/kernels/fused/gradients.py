@@ -58,6 +58,14 @@ class _Fused(torch.autograd.Function):
         kept = [Kept(*rest[i : i + 2]) for i in range(num_weights, len(rest), 2)]
         d_h_TBU = torch.zeros_like(h_TBU) if grads[0] is None else grads[0].contiguous()
         d_x_TBD, d_weights = back(
-            ctx.name, x_TBD, h_TBU, directions, kept, d_h_TBU, grads[1], of_input=ctx.needs_input_grad[1]
+            ctx.name,
+            x_TBD,
+            h_TBU,
+            directions,
+            kept,
+            d_h_TBU,
+            grads[1],
+            of_input=ctx.needs_input_grad[1],
+            of_weights=any(ctx.needs_input_grad[2:]),
         )
         return None, d_x_TBD, *d_weights

@@ -11,24 +11,31 @@ from linewise.kernels.fused.compiled import available
 from linewise.kernels.fused.gradients import fused
 
 
-def _fits(layer: nn.RNNBase, x: Tensor, state: Any) -> bool:
-    """Whether the kernels can compute this call; otherwise torch's own layer does."""
+def fits(layer: nn.RNNBase, x: Tensor, state: Any) -> bool:
+    """Whether the kernels can compute this call; otherwise torch's own layer does.
+
+    They know one layer from zero states, time first, float32 on the processor; torch's tracers, transforms and
+    casts see through torch's layers only.
+    """
+    weight = layer.weight_ih_l0
     return (
-        state is None
-        and isinstance(x, Tensor)
+        available()
+        and state is None
+        and type(x) in (Tensor, nn.Parameter)
+        and x.dtype == weight.dtype == torch.float32
+        and x.device.type == weight.device.type == "cpu"
+        and x.layout == torch.strided
         and x.ndim == 3
-        and x.dtype == layer.weight_ih_l0.dtype == torch.float32
-        and x.device.type == layer.weight_ih_l0.device.type == "cpu"
         and x.shape[2] == layer.input_size
         and x.numel() > 0
         and layer.num_layers == 1
-        and layer.bias
+        and bool(layer.bias)
         and not layer.batch_first
         and not layer.proj_size
-        and x.layout == torch.strided
+        and not torch.is_autocast_enabled("cpu")
         and not torch.jit.is_tracing()
         and not torch.compiler.is_compiling()
-        and available()
+        and not torch._C._are_functorch_transforms_active()
     )
 
 
@@ -49,7 +56,7 @@ class FusedGRU(nn.GRU):
     """`nn.GRU`, one layer of one or two directions, time first."""
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        if not _fits(self, input, hx):
+        if not fits(self, input, hx):
             return super().forward(input, hx)
         h_TBU, _ = _run("gru", self, input)
         return h_TBU, _states(self, h_TBU)
@@ -60,7 +67,7 @@ class FusedRNN(nn.RNN):
     """`nn.RNN` with tanh; ReLU stays torch's."""
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        if self.nonlinearity != "tanh" or not _fits(self, input, hx):
+        if self.nonlinearity != "tanh" or not fits(self, input, hx):
             return super().forward(input, hx)
         h_TBU, _ = _run("rnn", self, input)
         return h_TBU, _states(self, h_TBU)
@@ -73,7 +80,7 @@ class FusedLSTM(nn.LSTM):
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        if not _fits(self, input, hx):
+        if not fits(self, input, hx):
             return super().forward(input, hx)
         h_TBU, memory_RBU = _run("lstm", self, input)
         return h_TBU, (_states(self, h_TBU), memory_RBU)

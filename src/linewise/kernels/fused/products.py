@@ -18,9 +18,11 @@ WEIGHTS = (
 """d_weight[v][panel] += Σ over steps and rows of x[step][row][v] · slots[step][row][panel]."""
 INPUTS = (
     "steps", "rows", "units", "slot_width", "panels", "inputs", "slots", "slots_step", "slots_row",
-    "weight", "d_x", "d_x_step", "d_x_row",
+    "weight", "add", "d_x", "d_x_step", "d_x_row",
 )  # fmt: skip
-"""d_x[step][row] += Σ over gates and units of slots[step][row][gate][unit] · weight[gate][unit]."""
+"""d_x[step][row] = Σ over gates and units of slots[step][row][gate][unit] · weight[gate][unit].
+
+With `add` 1, what is there is added to."""
 POINTERS = {
     "x", "weight_x", "weight_h", "weight", "bias", "zeros", "h", "memory", "kept", "d_h", "slots", "after", "carry", "d_weight", "d_x",
 }  # fmt: skip
@@ -49,7 +51,9 @@ def product(code: Code, sums: list[list[str]], rows: list[str], panels: list[str
                 code.set(total, code.fma(value, weight, code.get(total)))
 
 
-def groups_of(code: Code, start: Number, stop: Number, sizes: tuple[int, ...], do: Callable[[str, int], None]) -> None:
+def groups_of(
+    code: Code, start: Number, stop: Number, sizes: tuple[int, ...], do: Callable[[str, int], None]
+) -> None:
     """As many groups of the first size as there are, then of the next."""
     for size in sizes:
         whole = code.add(start, code.whole(code.sub(stop, start), size))
@@ -110,7 +114,7 @@ def of_weights(cell: CellCode, name: str, lanes: int, registers: int) -> str:
 
 
 def of_inputs(cell: CellCode, name: str, lanes: int, registers: int) -> str:
-    """Gradient of the input; what is there is added to."""
+    """Gradient of the input."""
     code = Code(name, lanes)
     a = Arguments(code, INPUTS)
     with code.loop(0, a.steps) as step:
@@ -119,18 +123,22 @@ def of_inputs(cell: CellCode, name: str, lanes: int, registers: int) -> str:
         def strip(panel: str, num_panels: int) -> None:
             units = [code.mul(code.add(panel, p), lanes) for p in range(num_panels)]
             masks = [code.first(code.sub(a.inputs, u)) for u in units]
+            old_masks = [code.first(code.mul(a.add, code.sub(a.inputs, u))) for u in units]
 
             def tile(row: str, num_rows: int) -> None:
                 here = [code.add(row, r) for r in range(num_rows)]
                 places = [[code.at(out, code.mul(n, a.d_x_row), u) for u in units] for n in here]
                 sums = [[code.variable() for _ in units] for _ in here]
                 for of_row, from_row in zip(sums, places, strict=True):
-                    for total, from_, mask in zip(of_row, from_row, masks, strict=True):
+                    for total, from_, mask in zip(of_row, from_row, old_masks, strict=True):
                         code.set(total, code.load_masked(from_, mask))
                 for g, slot in enumerate(cell.input_slots):
                     offset = code.mul(a.slot_width, slot)
                     starts = [code.at(slots, code.mul(n, a.slots_row), offset) for n in here]
-                    lines = [code.mul(a.units, code.add(code.mul(code.add(panel, p), cell.gates), g)) for p in range(num_panels)]
+                    lines = [
+                        code.mul(a.units, code.add(code.mul(code.add(panel, p), cell.gates), g))
+                        for p in range(num_panels)
+                    ]
                     product(code, sums, starts, [code.at(a.weight, code.mul(n, lanes)) for n in lines], a.units)
                 for of_row, to_row in zip(sums, places, strict=True):
                     for total, to, mask in zip(of_row, to_row, masks, strict=True):

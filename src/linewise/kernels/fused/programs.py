@@ -29,6 +29,7 @@ BACK = (
 `after` has the slots of the step past it. `is_start`: the first is the first of all. `turn`: steps done before.
 `carry` has two places, the first holds what comes from past the end of all."""
 
+
 def ahead(cell: CellCode, name: str, lanes: int, registers: int) -> str:
     """The forward function of a cell in LLVM's language."""
     code = Code(name, lanes)
@@ -41,7 +42,11 @@ def ahead(cell: CellCode, name: str, lanes: int, registers: int) -> str:
         before = code.at(a.h, code.mul(last, a.h_step))
         num_before = code.choose(is_first, 0, a.units)
         memory = code.at(a.memory, code.mul(code.both(s, a.memory_mask), a.memory_step))
-        old = code.at(a.memory, code.mul(code.both(last, a.memory_mask), a.memory_step)) if cell.has_memory else before
+        old = (
+            code.at(a.memory, code.mul(code.both(last, a.memory_mask), a.memory_step))
+            if cell.has_memory
+            else before
+        )
         old_row = a.memory_row if cell.has_memory else a.h_row
         old, old_row = code.choose(is_first, a.zeros, old, "ptr"), code.choose(is_first, 0, old_row)
         kept = code.at(a.kept, code.mul(s, a.kept_step))
@@ -148,7 +153,12 @@ def back(cell: CellCode, name: str, lanes: int, registers: int) -> str:
 
 
 def _tiles(
-    code: Code, a: Arguments, sizes: tuple[int, ...], sums: int, registers: int, tile: Callable[[str, int, str, int], None]
+    code: Code,
+    a: Arguments,
+    sizes: tuple[int, ...],
+    sums: int,
+    registers: int,
+    tile: Callable[[str, int, str, int], None],
 ) -> None:
     """All tiles of one step: groups of panels, the largest first, and under each all rows."""
 

@@ -21,6 +21,8 @@ if hasattr(os, "register_at_fork"):  # threads do not survive a fork
     os.register_at_fork(after_in_child=_forget)
 
 
+BLOCK = 96 * 1024
+"""Bytes that a step may write for the rows of a block."""
 LEAST_ROWS = 6
 """Of a share: a tile."""
 
@@ -47,17 +49,8 @@ def _in_turn(tasks: Sequence[Callable[[], None]], flush: bool | None) -> None:
         task()
 
 
-def shares(rows: int, threads: int, least: int) -> list[tuple[int, int]]:
-    """First and end row of each thread's share; none has fewer than `least` rows, unless there are no more.
-
-    >>> shares(32, 2, 6), shares(7, 4, 6)
-    ([(0, 16), (16, 32)], [(0, 7)])
-    """
-    count = max(1, min(threads, rows // least))
+def shares(rows: int) -> list[tuple[int, int]]:
+    """First and end row for each of torch's threads; none has fewer than a tile, unless there are no more."""
+    count = max(1, min(torch.get_num_threads(), rows // LEAST_ROWS))
     ends = [rows * (i + 1) // count for i in range(count)]
     return list(zip([0, *ends[:-1]], ends, strict=True))
-
-
-def shares_of_batch(batch: int) -> list[tuple[int, int]]:
-    """Rows of the batch for each of torch's threads."""
-    return shares(batch, torch.get_num_threads(), LEAST_ROWS)
