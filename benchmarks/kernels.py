@@ -1,6 +1,7 @@
 """The fused layers against torch's own, layer by layer: forward and backward, or forward alone.
 
-    python benchmarks/kernels.py [--rounds 9] [--threads 1] [--shapes table|sequencer|quick] [--cells lstm,gru,rnn] [--inference]
+    python benchmarks/kernels.py [--rounds 9] [--threads 1] [--shapes table|sequencer|quick] [--cells lstm,gru,rnn]
+                                 [--inference] [--input-gradient]
 
 In every round torch's layer and ours have their turn on the same input with the same weights
 (`training.alternation`). Printed as Markdown: the median over rounds of torch's time divided by ours, with
@@ -20,7 +21,7 @@ from torch import nn
 
 from linewise.foundations.allocator import keep_freed_memory
 from linewise.foundations.environment import processor
-from linewise.kernels.fused.layers import FusedGRU, FusedLSTM, FusedRNN
+from linewise.kernels.fused import FusedGRU, FusedLSTM, FusedRNN
 from linewise.training.alternation import Task, alternate
 
 PAIRS = {"lstm": (nn.LSTM, FusedLSTM, 4), "gru": (nn.GRU, FusedGRU, 3), "rnn": (nn.RNN, FusedRNN, 1)}
@@ -84,7 +85,8 @@ def main() -> None:
         f"n = {chosen.rounds} rounds, {'forward' if chosen.inference else 'forward and backward'}\n"
     )
     print(
-        "| cell | batch | steps | inputs | units | directions | torch ÷ ours (quartiles) | ours, ms | GFLOP/s | product |"
+        "| cell | batch | steps | inputs | units | directions | torch ÷ ours (quartiles) | ours, ms | GFLOP/s "
+        "| product |"
     )
     print("|---|--:|--:|--:|--:|--:|---|--:|--:|--:|")
     for cell in chosen.cells.split(","):

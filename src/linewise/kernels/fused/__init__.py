@@ -1,1 +1,6 @@
-"""Recurrent layers in machine code made on the spot: one function for the whole loop over time."""
+"""torch's recurrent layers with the loop over time as machine code."""
+
+from linewise.kernels.fused.layers import FusedGRU, FusedLSTM, FusedRNN
+from linewise.kernels.machine.compiled import available, described
+
+__all__ = ["FusedGRU", "FusedLSTM", "FusedRNN", "available", "described"]

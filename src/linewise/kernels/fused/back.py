@@ -6,12 +6,14 @@ of the input, then of the weights, while they lie in the processor's cache. They
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 from linewise.kernels.fused.ahead import Kept
 from linewise.kernels.fused.calls import FLOAT, Call, OverTime, place
-from linewise.kernels.fused.cells import CELL_CODES
+from linewise.kernels.machine.cells import CELL_CODES
 from linewise.kernels.fused.packing import Weights, by_column, padded, panels, spread, unpacked
 from linewise.kernels.fused.threads import at_once, shares
 
@@ -51,8 +53,8 @@ def back(
             carry_2BU[0, :, :units] = d_memory_RBU[i]
         for thread, rows in enumerate(by_thread):
             found_KS = found[thread, i] if of_weights else None
-            tensors = (x_TBD, h_TBU, d_h_TBU, d_x_TBD, carry_2BU, found_KS, ones)
-            walks[thread].append(_Walk(name, units, i, rows, packed, kept[i], tensors))
+            tensors = _Tensors(x_TBD, h_TBU, d_h_TBU, d_x_TBD, carry_2BU, found_KS, *packed, ones)
+            walks[thread].append(_Walk(name, units, i, rows, tensors, kept[i]))
     at_once(walks)
     if not of_weights:
         return d_x_TBD, [None] * (4 * len(directions))
@@ -65,21 +67,34 @@ def back(
     return d_x_TBD, gradients
 
 
+class _Tensors(NamedTuple):
+    """Of one direction, or of all where they are shared."""
+
+    x_TBD: Tensor
+    h_TBU: Tensor
+    d_h_TBU: Tensor
+    d_x_TBD: Tensor | None
+    carry_2BU: Tensor
+    found_KS: Tensor | None
+    weight_h: Tensor
+    weight_x: Tensor
+    ones: Tensor
+
+
 class _Walk:
     """One thread's way back through one direction."""
 
     def __init__(
-        self, name: str, units: int, direction: int, rows: tuple[int, int],
-        packed: tuple[Tensor, Tensor], kept: Kept, tensors: tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor, Tensor | None, Tensor],
-    ) -> None:  # fmt: skip
-        x_TBD, h_TBU, d_h_TBU, d_x_TBD, carry_2BU, found_KS, ones = tensors
+        self, name: str, units: int, direction: int, rows: tuple[int, int], tensors: _Tensors, kept: Kept
+    ) -> None:
+        x_TBD, h_TBU, d_h_TBU, d_x_TBD, carry_2BU, found_KS, weight_h, weight_x, ones = tensors
         cell, (self.steps, _, inputs), (first, end) = CELL_CODES[name], x_TBD.shape, rows
         self.reverse, num_rows, wide = direction == 1, end - first, padded(units)
         row = spread(cell.slots * wide)
         self.step = num_rows * row
         self.at_a_time = max(1, min(self.steps, CACHE // (FLOAT * self.step)))
         self.buffers = x_TBD.new_empty(2, self.at_a_time, self.step)
-        self.alive = (*tensors, *packed, *kept)
+        self.alive = (tensors, kept)
         self.x = OverTime("x", x_TBD, offset=first * inputs)
         self.h = OverTime("h", h_TBU, reverse=self.reverse, offset=units * direction + first * h_TBU.stride(1))
         self.h_in_time = OverTime("x", h_TBU, offset=units * direction + first * h_TBU.stride(1))
@@ -93,14 +108,14 @@ class _Walk:
         arguments |= OverTime("carry", carry_2BU, offset=first * wide).arguments()
         self.zeros = x_TBD.new_zeros(wide)
         self.back = Call(
-            name, "back", first_row=0, end_row=num_rows, units=units, panels=panels(units), weight=place(packed[0]),
-            zeros=place(self.zeros), slots_row=row, **arguments,
+            name, "back", first_row=0, end_row=num_rows, units=units, panels=panels(units),
+            weight=place(weight_h), zeros=place(self.zeros), slots_row=row, **arguments,
         )  # fmt: skip
         self.d_x = OverTime("d_x", d_x_TBD, offset=first * inputs) if d_x_TBD is not None else None
         if self.d_x is not None:
             self.of_inputs = Call(
-                name, "of_inputs", rows=num_rows, units=units, slot_width=wide, panels=panels(inputs), inputs=inputs,
-                slots_step=self.step, slots_row=row, weight=place(packed[1]), add=direction, **self.d_x.arguments(),
+                name, "of_inputs", rows=num_rows, units=units, slot_width=wide, panels=panels(inputs),
+                inputs=inputs, slots_step=self.step, slots_row=row, weight=place(weight_x), add=direction, **self.d_x.arguments(),
             )  # fmt: skip
         self.of_weights: tuple[Call, Call, Call] | None = None
         if found_KS is None:

@@ -6,9 +6,9 @@ import ctypes
 
 from torch import Tensor
 
-from linewise.kernels.fused.compiled import function
-from linewise.kernels.fused.products import INPUTS, WEIGHTS
-from linewise.kernels.fused.programs import AHEAD, BACK
+from linewise.kernels.machine.compiled import function
+from linewise.kernels.machine.products import INPUTS, WEIGHTS
+from linewise.kernels.machine.programs import AHEAD, BACK
 
 NAMES = {"ahead": AHEAD, "back": BACK, "of_inputs": INPUTS, "of_weights": WEIGHTS}
 PLACES = {program: {name: i for i, name in enumerate(names)} for program, names in NAMES.items()}

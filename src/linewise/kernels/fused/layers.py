@@ -7,7 +7,7 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
-from linewise.kernels.fused.compiled import available
+from linewise.kernels.machine.compiled import available
 from linewise.kernels.fused.gradients import fused
 
 

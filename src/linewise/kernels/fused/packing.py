@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from linewise.kernels.fused.cells import CellCode
-from linewise.kernels.fused.compiled import width
+from linewise.kernels.machine.cells import CellCode
+from linewise.kernels.machine.compiled import width
 
 
 class Weights(NamedTuple):

@@ -9,8 +9,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import final
 
-from linewise.kernels.fused.activations import one_minus, sigmoid, tanh
-from linewise.kernels.fused.code import Code
+from linewise.kernels.machine.activations import one_minus, sigmoid, tanh
+from linewise.kernels.machine.code import Code
 
 
 class CellCode(ABC):

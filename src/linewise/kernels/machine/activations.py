@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from linewise.kernels.fused.code import Code
+from linewise.kernels.machine.code import Code
 
 LOG2_E, LN2_HIGH, LN2_LOW = 1.44269504088896341, 0.693359375, -2.12194440e-4
 ROUNDER = 12582912.0

@@ -1,18 +1,19 @@
 """The whole loop over time of one layer in one direction, forward and back, as one function each.
 
-In every step a tile of a few rows (sequences) and a few vectors of units is summed in registers, products with the
-input and with the last hidden state together, and goes through the gates before it is written: no sum ever reaches
-memory. Weights come packed as vectors of units, `panels × inputs × lanes`. Rows that are left over are worked on in
-a tile that overlaps the one before: a step reads nothing that it writes, so the same numbers are written twice.
+In every step a tile of a few rows (sequences) and a few vectors of units is summed in registers, products with
+the input and with the last hidden state together, and goes through the gates before it is written: no sum ever
+reaches memory. Weights come packed as vectors of units, `panels × inputs × lanes`. Rows that are left over are
+worked on in a tile that overlaps the one before: a step reads nothing that it writes, so the same numbers are
+written twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from linewise.kernels.fused.cells import CellCode
-from linewise.kernels.fused.code import Code
-from linewise.kernels.fused.products import Arguments, groups_of, product, rows_of
+from linewise.kernels.machine.cells import CellCode
+from linewise.kernels.machine.code import Code
+from linewise.kernels.machine.products import Arguments, groups_of, product, rows_of
 
 AHEAD = (
     "steps", "first_row", "end_row", "inputs", "units", "panels",
@@ -21,8 +22,8 @@ AHEAD = (
 )  # fmt: skip
 """Arguments of the forward function; distances in float32. `memory_mask` 1 keeps only the last two steps."""
 BACK = (
-    "steps", "is_end", "is_start", "turn", "first_row", "end_row", "units", "panels", "weight", "zeros", "after", "d_h", "d_h_step", "d_h_row",
-    "h", "h_step", "h_row", "memory", "memory_step", "memory_row", "kept", "kept_step", "kept_row",
+    "steps", "is_end", "is_start", "turn", "first_row", "end_row", "units", "panels", "weight", "zeros", "after",
+    "d_h", "d_h_step", "d_h_row", "h", "h_step", "h_row", "memory", "memory_step", "memory_row", "kept", "kept_step", "kept_row",
     "slots", "slots_step", "slots_row", "carry", "carry_step", "carry_row",
 )  # fmt: skip
 """Arguments of the backward function, which does some steps. `is_end`: the last is the last of all; otherwise
@@ -54,14 +55,14 @@ def ahead(cell: CellCode, name: str, lanes: int, registers: int) -> str:
         def tile(panel: str, num_panels: int, row: str, num_rows: int) -> None:
             columns = [(g, p) for p in range(num_panels) for g in range(cell.sums)]
             sums = [[code.variable() for _ in columns] for _ in range(num_rows)]
-            units = [code.mul(code.add(panel, p), lanes) for p in range(num_panels)]  # noqa: B023
+            units = [code.mul(code.add(panel, p), lanes) for p in range(num_panels)]
             for c, (g, p) in enumerate(columns):
                 start = code.load(code.at(a.bias, code.mul(width, g), units[p]))
                 for r in range(num_rows):
                     code.set(sums[r][c], start)
             for rows, weight, count, rowstep, goes_to in (
-                (x, a.weight_x, a.inputs, a.x_row, cell.from_input),  # noqa: B023
-                (before, a.weight_h, a.units, a.h_row, cell.from_state),  # noqa: B023
+                (x, a.weight_x, a.inputs, a.x_row, cell.from_input),
+                (before, a.weight_h, a.units, a.h_row, cell.from_state),
             ):
                 places = []
                 for p in range(num_panels):
@@ -70,21 +71,21 @@ def ahead(cell: CellCode, name: str, lanes: int, registers: int) -> str:
                         places.append(code.at(weight, code.mul(code.mul(number, count), lanes)))
                 to = [p * cell.sums + s for p in range(num_panels) for s in goes_to]
                 starts = [code.at(rows, code.mul(code.add(row, r), rowstep)) for r in range(num_rows)]
-                length = count if weight is a.weight_x else num_before  # noqa: B023
+                length = count if weight is a.weight_x else num_before
                 product(code, [[sums[r][c] for c in to] for r in range(num_rows)], starts, places, length)
             for p in range(num_panels):
                 mask = code.first(code.sub(a.units, units[p]))
                 for r in range(num_rows):
                     here = code.add(row, r)
-                    place = code.at(old, code.mul(here, old_row), units[p])  # noqa: B023
+                    place = code.at(old, code.mul(here, old_row), units[p])
                     last_value = code.load(place) if cell.has_memory else code.load_masked(place, mask)
                     of_tile = [code.get(v) for v in sums[r][p * cell.sums : (p + 1) * cell.sums]]
                     new_h, new_memory, to_keep = cell.ahead(code, of_tile, last_value)
-                    code.store_masked(new_h, code.at(h, code.mul(here, a.h_row), units[p]), mask)  # noqa: B023
+                    code.store_masked(new_h, code.at(h, code.mul(here, a.h_row), units[p]), mask)
                     if cell.has_memory:
-                        code.store(new_memory, code.at(memory, code.mul(here, a.memory_row), units[p]))  # noqa: B023
+                        code.store(new_memory, code.at(memory, code.mul(here, a.memory_row), units[p]))
                     for g, value in enumerate(to_keep):
-                        row_place = code.at(kept, code.mul(here, a.kept_row), units[p])  # noqa: B023
+                        row_place = code.at(kept, code.mul(here, a.kept_row), units[p])
                         code.store(value, code.at(row_place, code.mul(width, g)))
 
         _tiles(code, a, cell.panels, cell.sums, registers, tile)
@@ -92,7 +93,7 @@ def ahead(cell: CellCode, name: str, lanes: int, registers: int) -> str:
 
 
 def back(cell: CellCode, name: str, lanes: int, registers: int) -> str:
-    """The backward function of a cell in LLVM's language: gradients of all slots, from the last step to the first."""
+    """The backward function of a cell in LLVM's language: gradients of all slots, last step first."""
     code = Code(name, lanes)
     a = Arguments(code, BACK)
     width = code.mul(a.panels, lanes)
@@ -122,29 +123,29 @@ def back(cell: CellCode, name: str, lanes: int, registers: int) -> str:
             sums = [[code.variable() for _ in units] for _ in here]
             for r, number in enumerate(here):
                 for p, mask in enumerate(masks):
-                    place = code.at(d_h, code.mul(number, a.d_h_row), units[p])  # noqa: B023
+                    place = code.at(d_h, code.mul(number, a.d_h_row), units[p])
                     code.set(sums[r][p], code.load_masked(place, mask))
             for g, slot in enumerate(cell.state_slots):
                 offset = code.mul(width, slot)
-                starts = [code.at(after, code.mul(n, a.slots_row), offset) for n in here]  # noqa: B023
+                starts = [code.at(after, code.mul(n, a.slots_row), offset) for n in here]
                 places = []
                 for p in range(num_panels):
                     lines = code.mul(a.units, code.add(code.mul(code.add(panel, p), cell.gates), g))
                     places.append(code.at(a.weight, code.mul(lines, lanes)))
-                product(code, sums, starts, places, num_after)  # noqa: B023
+                product(code, sums, starts, places, num_after)
             for p, mask in enumerate(masks):
                 for r, number in enumerate(here):
                     read = code.load if cell.has_memory else lambda at, mask=mask: code.load_masked(at, mask)
-                    value_now = read(code.at(now, code.mul(number, state_row), units[p]))  # noqa: B023
-                    value_old = read(code.at(old, code.mul(number, old_row), units[p]))  # noqa: B023
-                    kept_row = code.at(kept, code.mul(number, a.kept_row), units[p])  # noqa: B023
+                    value_now = read(code.at(now, code.mul(number, state_row), units[p]))
+                    value_old = read(code.at(old, code.mul(number, old_row), units[p]))
+                    kept_row = code.at(kept, code.mul(number, a.kept_row), units[p])
                     gates = [code.load(code.at(kept_row, code.mul(width, g))) for g in range(cell.slots)]
                     carried_row = code.mul(number, a.carry_row)
-                    carried = code.load(code.at(carry_in, carried_row, units[p]))  # noqa: B023
+                    carried = code.load(code.at(carry_in, carried_row, units[p]))
                     found, carries = cell.back(code, code.get(sums[r][p]), carried, gates, value_now, value_old)
                     if carries:
-                        code.store(carries, code.at(carry_out, carried_row, units[p]))  # noqa: B023
-                    slots_row = code.at(slots, code.mul(number, a.slots_row), units[p])  # noqa: B023
+                        code.store(carries, code.at(carry_out, carried_row, units[p]))
+                    slots_row = code.at(slots, code.mul(number, a.slots_row), units[p])
                     for g, value in enumerate(found):
                         code.store(value, code.at(slots_row, code.mul(width, g)))
 

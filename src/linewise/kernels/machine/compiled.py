@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 from linewise.foundations.atomic import replace_file
 from linewise.foundations.paths import cache_dir
-from linewise.kernels.fused import products, programs
-from linewise.kernels.fused.cells import CELL_CODES, CellCode
+from linewise.kernels.machine import products, programs
+from linewise.kernels.machine.cells import CELL_CODES, CellCode
 
 PROGRAMS: dict[str, Callable[[CellCode, str, int, int], str]] = {
     "ahead": programs.ahead,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from linewise.kernels.fused.cells import CellCode
-from linewise.kernels.fused.code import Code, Number
+from linewise.kernels.machine.cells import CellCode
+from linewise.kernels.machine.code import Code, Number
 
 WEIGHTS = (
     "steps", "rows", "panels", "values", "x", "x_step", "x_row", "slots", "slots_step", "slots_row",
@@ -24,7 +24,8 @@ INPUTS = (
 
 With `add` 1, what is there is added to."""
 POINTERS = {
-    "x", "weight_x", "weight_h", "weight", "bias", "zeros", "h", "memory", "kept", "d_h", "slots", "after", "carry", "d_weight", "d_x",
+    "x", "weight_x", "weight_h", "weight", "bias", "zeros", "h", "memory", "kept", "d_h", "slots", "after", "carry",
+    "d_weight", "d_x",
 }  # fmt: skip
 BLOCK = 128
 """Rows of a block: a strip of four vectors of so many rows fits the innermost cache."""
@@ -86,13 +87,11 @@ def of_weights(cell: CellCode, name: str, lanes: int, registers: int) -> str:
 
             def tile(first: str, num_values: int) -> None:
                 out = code.at(strip_out, code.mul(first, a.d_weight_row))
-                places = [
-                    [code.at(out, code.mul(a.d_weight_row, v), p * lanes) for p in range(num_panels)]
-                    for v in range(num_values)
-                ]
-                sums = [[code.variable() for _ in of_value] for of_value in places]
-                for to, from_ in zip(sum(sums, []), sum(places, []), strict=True):
-                    code.set(to, code.load(from_))
+                rows = [code.at(out, code.mul(a.d_weight_row, v)) for v in range(num_values)]
+                sums = [[code.variable() for _ in range(num_panels)] for _ in rows]
+                for row, of_value in zip(rows, sums, strict=True):
+                    for p, total in enumerate(of_value):
+                        code.set(total, code.load(code.at(row, p * lanes)))
                 with code.loop(first_step, end_step) as step:
                     of_step = code.at(strip_slots, code.mul(step, a.slots_step))
                     x_step = code.at(a.x, code.mul(step, a.x_step), first)
@@ -104,8 +103,9 @@ def of_weights(cell: CellCode, name: str, lanes: int, registers: int) -> str:
                             value = code.spread(code.at(x_row, v))
                             for total, vector in zip(of_value, vectors, strict=True):
                                 code.set(total, code.fma(value, vector, code.get(total)))
-                for to, from_ in zip(sum(places, []), sum(sums, []), strict=True):
-                    code.store(code.get(from_), to)
+                for row, of_value in zip(rows, sums, strict=True):
+                    for p, total in enumerate(of_value):
+                        code.store(code.get(total), code.at(row, p * lanes))
 
             groups_of(code, 0, a.values, (min(registers // num_panels, 12), 2, 1), tile)
 
