@@ -7,9 +7,9 @@ from typing import NamedTuple
 from torch import Tensor
 
 from linewise.kernels.fused.calls import Call, OverTime, place
-from linewise.kernels.machine.cells import CELL_CODES
 from linewise.kernels.fused.packing import Weights, by_unit, padded, panels, sum_starts
 from linewise.kernels.fused.threads import at_once, shares
+from linewise.kernels.machine.cells import CELL_CODES
 
 
 class Kept(NamedTuple):
@@ -52,7 +52,8 @@ def ahead(name: str, x_TBD: Tensor, directions: list[Weights], *, keep: bool) ->
         for thread, (first, end) in enumerate(by_thread):
             call = Call(
                 name, "ahead", steps=steps, first_row=first, end_row=end, inputs=inputs,
-                units=units, panels=panels(units), weight_x=place(packed[0]), weight_h=place(packed[1]), bias=place(packed[2]), zeros=place(zeros_U),
+                units=units, panels=panels(units), zeros=place(zeros_U),
+                weight_x=place(packed[0]), weight_h=place(packed[1]), bias=place(packed[2]),
                 memory_mask=-1 if keep else 1, **OverTime("x", x_TBD, reverse=i == 1).arguments(),
                 **OverTime("h", h_TBU, reverse=i == 1, offset=units * i).arguments(),
                 **OverTime("memory", memory_TBU).arguments(), **OverTime("kept", slots_TBSU).arguments(),

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from linewise.kernels.fused.ahead import Kept
 from linewise.kernels.fused.calls import FLOAT, Call, OverTime, place
-from linewise.kernels.machine.cells import CELL_CODES
 from linewise.kernels.fused.packing import Weights, by_column, padded, panels, spread, unpacked
 from linewise.kernels.fused.threads import at_once, shares
+from linewise.kernels.machine.cells import CELL_CODES
 
 CACHE = 384 * 1024
 """Bytes of gradients at a time; the weights and their gradients need as much again."""
@@ -115,7 +115,8 @@ class _Walk:
         if self.d_x is not None:
             self.of_inputs = Call(
                 name, "of_inputs", rows=num_rows, units=units, slot_width=wide, panels=panels(inputs),
-                inputs=inputs, slots_step=self.step, slots_row=row, weight=place(weight_x), add=direction, **self.d_x.arguments(),
+                inputs=inputs, slots_step=self.step, slots_row=row, weight=place(weight_x), add=direction,
+                **self.d_x.arguments(),
             )  # fmt: skip
         self.of_weights: tuple[Call, Call, Call] | None = None
         if found_KS is None:

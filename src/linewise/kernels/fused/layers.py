@@ -7,8 +7,8 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
-from linewise.kernels.machine.compiled import available
 from linewise.kernels.fused.gradients import fused
+from linewise.kernels.machine.compiled import available
 
 
 def fits(layer: nn.RNNBase, x: Tensor, state: Any) -> bool:

@@ -23,8 +23,8 @@ AHEAD = (
 """Arguments of the forward function; distances in float32. `memory_mask` 1 keeps only the last two steps."""
 BACK = (
     "steps", "is_end", "is_start", "turn", "first_row", "end_row", "units", "panels", "weight", "zeros", "after",
-    "d_h", "d_h_step", "d_h_row", "h", "h_step", "h_row", "memory", "memory_step", "memory_row", "kept", "kept_step", "kept_row",
-    "slots", "slots_step", "slots_row", "carry", "carry_step", "carry_row",
+    "d_h", "d_h_step", "d_h_row", "h", "h_step", "h_row", "memory", "memory_step", "memory_row",
+    "kept", "kept_step", "kept_row", "slots", "slots_step", "slots_row", "carry", "carry_step", "carry_row",
 )  # fmt: skip
 """Arguments of the backward function, which does some steps. `is_end`: the last is the last of all; otherwise
 `after` has the slots of the step past it. `is_start`: the first is the first of all. `turn`: steps done before.
