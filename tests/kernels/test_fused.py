@@ -264,6 +264,7 @@ def test_relu_is_left_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     assert torch.equal(ours(x_TBD)[0], torchs(x_TBD)[0])
 
 
+@pytest.mark.filterwarnings("ignore:The tensor attributes")  # torch.export, of torch's own layers too
 def test_transforms_casts_and_tracers_see_torchs_layers() -> None:
     ours = FusedGRU(4, 5)
     x_TBD = torch.randn(3, 2, 4)

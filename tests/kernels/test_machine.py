@@ -59,7 +59,7 @@ def test_activations_are_exact_to_a_few_units_of_the_last_place(
     usual_N = (np.abs(EVERYWHERE_N) < 80) & (wanted_N != 0)
     assert np.abs(found_N[usual_N] / wanted_N[usual_N] - 1).max() < 1e-6
     assert np.abs(found_N).max() <= 1
-    assert np.all(np.diff(found_N[: 2**16].astype(np.float64)) > -2e-7)  # rises, but for rounding
+    assert np.all(np.diff(found_N[: 2**16].astype(np.float64)) > -4e-7)  # rises, but for rounding
     assert np.isnan(elementwise(ours, np.full(16, np.nan))).all()
 
 

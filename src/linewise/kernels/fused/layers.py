@@ -33,7 +33,7 @@ def fits(layer: nn.RNNBase, x: Tensor, state: Any) -> bool:
         and not layer.batch_first
         and not layer.proj_size
         and not torch.is_autocast_enabled("cpu")
-        and not torch.jit.is_tracing()
+        and not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
         and not torch.compiler.is_compiling()
         and not torch._C._are_functorch_transforms_active()
     )
