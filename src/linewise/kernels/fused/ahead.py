@@ -13,7 +13,7 @@ from linewise.kernels.machine.cells import CELL_CODES
 
 
 class Kept(NamedTuple):
-    """What the backward pass needs of one direction, in the order it was read, units padded.
+    """What the backward pass needs of one direction, in the order it was read.
 
     Attributes:
         slots_TBSU: gates; empty for the tanh-RNN.
@@ -32,9 +32,9 @@ def ahead(name: str, x_TBD: Tensor, directions: list[Weights], *, keep: bool) ->
         keep: all that the backward pass needs; otherwise of the memory the last two steps only.
     """
     cell, (steps, batch, inputs), units = CELL_CODES[name], x_TBD.shape, directions[0].units
-    wide, slots = padded(units), cell.slots if cell.keeps_slots else 0
+    slots = cell.slots if cell.keeps_slots else 0
     h_TBU = x_TBD.new_empty(steps, batch, units * len(directions))
-    zeros_U = x_TBD.new_zeros(wide)
+    zeros_U = x_TBD.new_zeros(padded(units))
     by_thread = shares(batch)
     kept: list[Kept] = []
     alive: list[Tensor] = []
@@ -46,8 +46,8 @@ def ahead(name: str, x_TBD: Tensor, directions: list[Weights], *, keep: bool) ->
             sum_starts(cell, weights),
         )
         alive += packed
-        memory_TBU = x_TBD.new_empty((steps if keep else 2) if cell.has_memory else 0, batch, wide)
-        slots_TBSU = x_TBD.new_empty((steps, batch, slots, wide) if keep else (1, len(by_thread), slots, wide))
+        memory_TBU = x_TBD.new_empty((steps if keep else 2) if cell.has_memory else 0, batch, units)
+        slots_TBSU = x_TBD.new_empty((steps, batch, slots, units) if keep else (1, len(by_thread), slots, units))
         kept.append(Kept(slots_TBSU, memory_TBU))
         for thread, (first, end) in enumerate(by_thread):
             call = Call(
@@ -59,7 +59,7 @@ def ahead(name: str, x_TBD: Tensor, directions: list[Weights], *, keep: bool) ->
                 **OverTime("memory", memory_TBU).arguments(), **OverTime("kept", slots_TBSU).arguments(),
             )  # fmt: skip
             if not keep:  # written over at every step and row
-                call.set(kept=place(slots_TBSU, slots * wide * thread), kept_step=0, kept_row=0)
+                call.set(kept=place(slots_TBSU, slots * units * thread), kept_step=0, kept_row=0)
             calls[thread].append(call)
     at_once(calls)
     del alive

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from linewise.kernels.fused.ahead import Kept
 from linewise.kernels.fused.calls import FLOAT, Call, OverTime, place
-from linewise.kernels.fused.packing import Weights, by_column, padded, panels, spread, unpacked
+from linewise.kernels.fused.packing import Weights, by_column, padded, panels, spread
 from linewise.kernels.fused.threads import at_once, shares
 from linewise.kernels.machine.cells import CELL_CODES
 
@@ -43,14 +43,14 @@ def back(
     d_x_TBD = torch.empty_like(x_TBD) if of_input else None
     by_thread = shares(x_TBD.shape[1])
     lines = x_TBD.shape[2] + units + 1
-    found = x_TBD.new_zeros(len(by_thread), len(directions), lines, cell.slots * padded(units))
+    found = x_TBD.new_zeros(len(by_thread), len(directions), lines, padded(cell.slots * units))
     ones = x_TBD.new_ones(1)
     walks: list[list[_Walk]] = [[] for _ in by_thread]
     for i, weights in enumerate(directions):
         packed = by_column(weights.state_GU), by_column(weights.input_GD) if of_input else ones
-        carry_2BU = h_TBU.new_zeros(2, x_TBD.shape[1], padded(units))
+        carry_2BU = h_TBU.new_zeros(2, x_TBD.shape[1], units)
         if d_memory_RBU is not None:
-            carry_2BU[0, :, :units] = d_memory_RBU[i]
+            carry_2BU[0] = d_memory_RBU[i]
         for thread, rows in enumerate(by_thread):
             found_KS = found[thread, i] if of_weights else None
             tensors = _Tensors(x_TBD, h_TBU, d_h_TBU, d_x_TBD, carry_2BU, found_KS, *packed, ones)
@@ -59,12 +59,23 @@ def back(
     if not of_weights:
         return d_x_TBD, [None] * (4 * len(directions))
     summed = found[0] if len(by_thread) == 1 else found.sum(0)
+    by_slot_RSUK = summed[..., : cell.slots * units].transpose(1, 2).unflatten(1, (cell.slots, units))
     gradients: list[Tensor | None] = []
-    for found_KS in summed:
-        of_x, of_h, of_one = found_KS.split([x_TBD.shape[2], units, 1])
-        gradients += [unpacked(of_x, cell.input_slots, units), unpacked(of_h, cell.state_slots, units)]
-        gradients += [unpacked(of_one, slots, units)[:, 0] for slots in (cell.input_slots, cell.state_slots)]
+    for by_slot_SUK in by_slot_RSUK:
+        of_input_side, of_state_side = (
+            _in_order(by_slot_SUK, slots) for slots in (cell.input_slots, cell.state_slots)
+        )
+        inputs = x_TBD.shape[2]
+        gradients += [of_input_side[:, :inputs].contiguous(), of_state_side[:, inputs:-1].contiguous()]
+        gradients += [of_input_side[:, -1].contiguous(), of_state_side[:, -1].clone()]
     return d_x_TBD, gradients
+
+
+def _in_order(by_slot_SUK: Tensor, slots: tuple[int, ...]) -> Tensor:
+    """Gates in torch's order, `GK`."""
+    if slots == tuple(range(len(by_slot_SUK))):
+        return by_slot_SUK.flatten(0, 1)
+    return torch.cat([by_slot_SUK[slot] for slot in slots])
 
 
 class _Tensors(NamedTuple):
@@ -89,11 +100,12 @@ class _Walk:
     ) -> None:
         x_TBD, h_TBU, d_h_TBU, d_x_TBD, carry_2BU, found_KS, weight_h, weight_x, ones = tensors
         cell, (self.steps, _, inputs), (first, end) = CELL_CODES[name], x_TBD.shape, rows
-        self.reverse, num_rows, wide = direction == 1, end - first, padded(units)
-        row = spread(cell.slots * wide)
+        self.reverse, num_rows = direction == 1, end - first
+        row = spread(cell.slots * units)
         self.step = num_rows * row
         self.at_a_time = max(1, min(self.steps, CACHE // (FLOAT * self.step)))
-        self.buffers = x_TBD.new_empty(2, self.at_a_time, self.step)
+        gap = row > cell.slots * units  # lanes there are worked on, and not used
+        self.buffers = (x_TBD.new_zeros if gap else x_TBD.new_empty)(2, self.at_a_time, self.step)
         self.alive = (tensors, kept)
         self.x = OverTime("x", x_TBD, offset=first * inputs)
         self.h = OverTime("h", h_TBU, reverse=self.reverse, offset=units * direction + first * h_TBU.stride(1))
@@ -101,12 +113,12 @@ class _Walk:
         self.over = [
             self.h,
             OverTime("d_h", d_h_TBU, reverse=self.reverse, offset=units * direction + first * d_h_TBU.stride(1)),
-            OverTime("memory", kept.memory_TBU, offset=first * wide),
+            OverTime("memory", kept.memory_TBU, offset=first * units),
             OverTime("kept", kept.slots_TBSU, offset=first * kept.slots_TBSU.stride(1)),
         ]
         arguments = {k: v for over in self.over for k, v in over.arguments().items()}
-        arguments |= OverTime("carry", carry_2BU, offset=first * wide).arguments()
-        self.zeros = x_TBD.new_zeros(wide)
+        arguments |= OverTime("carry", carry_2BU, offset=first * units).arguments()
+        self.zeros = x_TBD.new_zeros(padded(units))
         self.back = Call(
             name, "back", first_row=0, end_row=num_rows, units=units, panels=panels(units),
             weight=place(weight_h), zeros=place(self.zeros), slots_row=row, **arguments,
@@ -114,7 +126,7 @@ class _Walk:
         self.d_x = OverTime("d_x", d_x_TBD, offset=first * inputs) if d_x_TBD is not None else None
         if self.d_x is not None:
             self.of_inputs = Call(
-                name, "of_inputs", rows=num_rows, units=units, slot_width=wide, panels=panels(inputs),
+                name, "of_inputs", rows=num_rows, units=units, panels=panels(inputs),
                 inputs=inputs, slots_step=self.step, slots_row=row, weight=place(weight_x), add=direction,
                 **self.d_x.arguments(),
             )  # fmt: skip
@@ -124,7 +136,7 @@ class _Walk:
         places = [place(part) for part in found_KS.split([inputs, units, 1])]
         shared = {
             "rows": num_rows,
-            "panels": cell.slots * panels(units),
+            "panels": panels(cell.slots * units),
             "slots_step": self.step,
             "slots_row": row,
         }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -54,6 +53,9 @@ def by_column(weight_GK: Tensor) -> Tensor:
 
 def sum_starts(cell: CellCode, weights: Weights) -> Tensor:
     """What each sum starts from, its biases: sums × padded units."""
+    if cell.from_input == cell.from_state:
+        starts = (weights.input_bias_G + weights.state_bias_G).view(cell.sums, -1)
+        return F.pad(starts, (0, padded(weights.units) - weights.units))
     starts = weights.input_GD.new_zeros(cell.sums, padded(weights.units))
     for bias_G, goes_to in ((weights.input_bias_G, cell.from_input), (weights.state_bias_G, cell.from_state)):
         for bias_U, place in zip(bias_G.chunk(cell.gates), goes_to, strict=True):
@@ -62,12 +64,5 @@ def sum_starts(cell: CellCode, weights: Weights) -> Tensor:
 
 
 def spread(row: int) -> int:
-    """A row that is an odd number of vectors long, so that the same column of many rows fits a cache."""
-    lanes = width().lanes
-    return row if row // lanes % 2 else row + lanes
-
-
-def unpacked(found_KS: Tensor, slots: tuple[int, ...], units: int) -> Tensor:
-    """Gradients of a weight matrix as torch has it, `GK`, from `K × (slots · padded units)`."""
-    by_slot = found_KS.unflatten(1, (-1, padded(units)))[:, :, :units].permute(1, 2, 0)
-    return torch.cat([by_slot[s] for s in slots])
+    """A row of whole vectors, an odd number, so that the same column of many rows fits a cache."""
+    return (panels(row) | 1) * width().lanes

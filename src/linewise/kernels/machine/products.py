@@ -17,7 +17,7 @@ WEIGHTS = (
 )  # fmt: skip
 """d_weight[v][panel] += Σ over steps and rows of x[step][row][v] · slots[step][row][panel]."""
 INPUTS = (
-    "steps", "rows", "units", "slot_width", "panels", "inputs", "slots", "slots_step", "slots_row",
+    "steps", "rows", "units", "panels", "inputs", "slots", "slots_step", "slots_row",
     "weight", "add", "d_x", "d_x_step", "d_x_row",
 )  # fmt: skip
 """d_x[step][row] = Σ over gates and units of slots[step][row][gate][unit] · weight[gate][unit].
@@ -133,7 +133,7 @@ def of_inputs(cell: CellCode, name: str, lanes: int, registers: int) -> str:
                     for total, from_, mask in zip(of_row, from_row, old_masks, strict=True):
                         code.set(total, code.load_masked(from_, mask))
                 for g, slot in enumerate(cell.input_slots):
-                    offset = code.mul(a.slot_width, slot)
+                    offset = code.mul(a.units, slot)
                     starts = [code.at(slots, code.mul(n, a.slots_row), offset) for n in here]
                     lines = [
                         code.mul(a.units, code.add(code.mul(code.add(panel, p), cell.gates), g))

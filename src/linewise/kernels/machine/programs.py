@@ -78,15 +78,15 @@ def ahead(cell: CellCode, name: str, lanes: int, registers: int) -> str:
                 for r in range(num_rows):
                     here = code.add(row, r)
                     place = code.at(old, code.mul(here, old_row), units[p])
-                    last_value = code.load(place) if cell.has_memory else code.load_masked(place, mask)
                     of_tile = [code.get(v) for v in sums[r][p * cell.sums : (p + 1) * cell.sums]]
-                    new_h, new_memory, to_keep = cell.ahead(code, of_tile, last_value)
+                    new_h, new_memory, to_keep = cell.ahead(code, of_tile, code.load_masked(place, mask))
                     code.store_masked(new_h, code.at(h, code.mul(here, a.h_row), units[p]), mask)
                     if cell.has_memory:
-                        code.store(new_memory, code.at(memory, code.mul(here, a.memory_row), units[p]))
+                        place = code.at(memory, code.mul(here, a.memory_row), units[p])
+                        code.store_masked(new_memory, place, mask)
                     for g, value in enumerate(to_keep):
                         row_place = code.at(kept, code.mul(here, a.kept_row), units[p])
-                        code.store(value, code.at(row_place, code.mul(width, g)))
+                        code.store_masked(value, code.at(row_place, code.mul(a.units, g)), mask)
 
         _tiles(code, a, cell.panels, cell.sums, registers, tile)
     return code.text()
@@ -96,7 +96,6 @@ def back(cell: CellCode, name: str, lanes: int, registers: int) -> str:
     """The backward function of a cell in LLVM's language: gradients of all slots, last step first."""
     code = Code(name, lanes)
     a = Arguments(code, BACK)
-    width = code.mul(a.panels, lanes)
     with code.loop(0, a.steps) as done:
         is_last = code.less(done, 1)
         s = code.sub(code.sub(a.steps, 1), done)
@@ -126,7 +125,7 @@ def back(cell: CellCode, name: str, lanes: int, registers: int) -> str:
                     place = code.at(d_h, code.mul(number, a.d_h_row), units[p])
                     code.set(sums[r][p], code.load_masked(place, mask))
             for g, slot in enumerate(cell.state_slots):
-                offset = code.mul(width, slot)
+                offset = code.mul(a.units, slot)
                 starts = [code.at(after, code.mul(n, a.slots_row), offset) for n in here]
                 places = []
                 for p in range(num_panels):
@@ -135,19 +134,19 @@ def back(cell: CellCode, name: str, lanes: int, registers: int) -> str:
                 product(code, sums, starts, places, num_after)
             for p, mask in enumerate(masks):
                 for r, number in enumerate(here):
-                    read = code.load if cell.has_memory else lambda at, mask=mask: code.load_masked(at, mask)
-                    value_now = read(code.at(now, code.mul(number, state_row), units[p]))
-                    value_old = read(code.at(old, code.mul(number, old_row), units[p]))
+                    value_now = code.load_masked(code.at(now, code.mul(number, state_row), units[p]), mask)
+                    value_old = code.load_masked(code.at(old, code.mul(number, old_row), units[p]), mask)
                     kept_row = code.at(kept, code.mul(number, a.kept_row), units[p])
-                    gates = [code.load(code.at(kept_row, code.mul(width, g))) for g in range(cell.slots)]
+                    places = [code.at(kept_row, code.mul(a.units, g)) for g in range(cell.slots)]
+                    gates = [code.load_masked(place, mask) for place in places]
                     carried_row = code.mul(number, a.carry_row)
-                    carried = code.load(code.at(carry_in, carried_row, units[p]))
+                    carried = code.load_masked(code.at(carry_in, carried_row, units[p]), mask)
                     found, carries = cell.back(code, code.get(sums[r][p]), carried, gates, value_now, value_old)
                     if carries:
-                        code.store(carries, code.at(carry_out, carried_row, units[p]))
+                        code.store_masked(carries, code.at(carry_out, carried_row, units[p]), mask)
                     slots_row = code.at(slots, code.mul(number, a.slots_row), units[p])
                     for g, value in enumerate(found):
-                        code.store(value, code.at(slots_row, code.mul(width, g)))
+                        code.store_masked(value, code.at(slots_row, code.mul(a.units, g)), mask)
 
         _tiles(code, a, (4, 2, 1), 1, registers, tile)
     return code.text()
