@@ -337,3 +337,26 @@ def test_another_process_gives_the_same_bits() -> None:
     ]
     assert runs[0].stdout == runs[1].stdout
     assert len(runs[0].stdout) == 65
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_weights_changed_in_any_way_are_seen(bidirectional: bool) -> None:
+    ours, torchs = pair("gru", 6, 20, bidirectional)
+    x_TBD = torch.randn(4, 3, 6)
+
+    def agree() -> None:
+        torchs.load_state_dict(ours.state_dict())
+        with torch.inference_mode():
+            torch.testing.assert_close(ours(x_TBD)[0].double(), torchs(x_TBD.double())[0], rtol=1e-5, atol=1e-6)
+
+    agree()
+    ours.weight_hh_l0.data.mul_(1.5)  # past the tensor's version
+    agree()
+    ours.bias_hh_l0.detach().numpy()[3] += 1
+    agree()
+    with torch.no_grad():
+        ours.weight_ih_l0[2, 3] = 2.0
+    agree()
+    other = FusedGRU(6, 20, bidirectional=bidirectional)
+    ours.load_state_dict(other.state_dict())
+    agree()

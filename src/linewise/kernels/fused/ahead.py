@@ -7,7 +7,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from linewise.kernels.fused.calls import Call, OverTime, place
-from linewise.kernels.fused.packing import Weights, by_unit, padded, panels, sum_starts
+from linewise.kernels.fused.packing import Packed, padded, panels
 from linewise.kernels.fused.threads import at_once, shares
 from linewise.kernels.machine.cells import CELL_CODES
 
@@ -24,36 +24,32 @@ class Kept(NamedTuple):
     memory_TBU: Tensor
 
 
-def ahead(name: str, x_TBD: Tensor, directions: list[Weights], *, keep: bool) -> tuple[Tensor, list[Kept]]:
+def ahead(
+    name: str, x_TBD: Tensor, directions: list[Packed], units: int, *, keep: bool
+) -> tuple[Tensor, list[Kept]]:
     """Hidden states `h_TBU` of all directions side by side.
 
     Args:
         x_TBD: the last dimension contiguous.
+        units: of each direction.
         keep: all that the backward pass needs; otherwise of the memory the last two steps only.
     """
-    cell, (steps, batch, inputs), units = CELL_CODES[name], x_TBD.shape, directions[0].units
+    cell, (steps, batch, inputs) = CELL_CODES[name], x_TBD.shape
     slots = cell.slots if cell.keeps_slots else 0
     h_TBU = x_TBD.new_empty(steps, batch, units * len(directions))
     zeros_U = x_TBD.new_zeros(padded(units))
     by_thread = shares(batch)
     kept: list[Kept] = []
-    alive: list[Tensor] = []
     calls: list[list[Call]] = [[] for _ in by_thread]
-    for i, weights in enumerate(directions):
-        packed = (
-            by_unit(weights.input_GD, cell.gates),
-            by_unit(weights.state_GU, cell.gates),
-            sum_starts(cell, weights),
-        )
-        alive += packed
+    for i, packed in enumerate(directions):
         memory_TBU = x_TBD.new_empty((steps if keep else 2) if cell.has_memory else 0, batch, units)
         slots_TBSU = x_TBD.new_empty((steps, batch, slots, units) if keep else (1, len(by_thread), slots, units))
         kept.append(Kept(slots_TBSU, memory_TBU))
         for thread, (first, end) in enumerate(by_thread):
             call = Call(
                 name, "ahead", steps=steps, first_row=first, end_row=end, inputs=inputs,
-                units=units, panels=panels(units), zeros=place(zeros_U),
-                weight_x=place(packed[0]), weight_h=place(packed[1]), bias=place(packed[2]),
+                units=units, panels=panels(units), zeros=place(zeros_U), bias=place(packed.starts),
+                weight_x=place(packed.input_vectors), weight_h=place(packed.state_vectors),
                 memory_mask=-1 if keep else 1, **OverTime("x", x_TBD, reverse=i == 1).arguments(),
                 **OverTime("h", h_TBU, reverse=i == 1, offset=units * i).arguments(),
                 **OverTime("memory", memory_TBU).arguments(), **OverTime("kept", slots_TBSU).arguments(),
@@ -62,5 +58,4 @@ def ahead(name: str, x_TBD: Tensor, directions: list[Weights], *, keep: bool) ->
                 call.set(kept=place(slots_TBSU, slots * units * thread), kept_step=0, kept_row=0)
             calls[thread].append(call)
     at_once(calls)
-    del alive
     return h_TBU, kept

@@ -48,7 +48,7 @@ def _states(layer: nn.RNNBase, h_TBU: Tensor) -> Tensor:
 
 
 def _run(name: str, layer: nn.RNNBase, x_TBD: Tensor) -> tuple[Tensor, Tensor]:
-    return fused(name, x_TBD, layer._flat_weights)  # pyright: ignore[reportArgumentType]
+    return fused(name, layer, x_TBD, layer._flat_weights)  # pyright: ignore[reportArgumentType]
 
 
 @final
