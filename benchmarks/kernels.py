@@ -1,7 +1,7 @@
 """The fused layers against torch's own, layer by layer: forward and backward, or forward alone.
 
-    python benchmarks/kernels.py [--rounds 9] [--threads 1] [--shapes table|sequencer|quick] [--cells lstm,gru,rnn]
-                                 [--inference] [--input-gradient]
+    python benchmarks/kernels.py [--rounds 9] [--threads 1] [--shapes quick] [--cells lstm,gru,rnn]
+                                 [--inference] [--input-gradient] [--plain]
 
 In every round torch's layer and ours have their turn on the same input with the same weights
 (`training.alternation`). Printed as Markdown: the median over rounds of torch's time divided by ours, with
@@ -28,6 +28,7 @@ PAIRS = {"lstm": (nn.LSTM, FusedLSTM, 4), "gru": (nn.GRU, FusedGRU, 3), "rnn": (
 Shape = tuple[int, int, int, int, bool]
 """Batch, steps, inputs, units, both directions."""
 SHAPES: dict[str, list[Shape]] = {
+    "latency": [(1, 28, 28, 64, False), (1, 28, 28, 128, False), (1, 28, 28, 256, False), (1, 784, 1, 128, False)],
     "quick": [(128, 28, 28, 128, False), (128, 28, 28, 64, False)],
     "sequencer": [(896, 7, 48, 12, True), (1792, 14, 48, 12, True), (512, 32, 192, 48, True)],
     "table": [
@@ -75,14 +76,18 @@ def main() -> None:
     parser.add_argument("--shapes", choices=list(SHAPES), default="quick")
     parser.add_argument("--cells", default="lstm,gru,rnn")
     parser.add_argument("--inference", action="store_true")
+    parser.add_argument(
+        "--plain", action="store_true", help="no help from the allocator, denormals kept: a script's torch"
+    )
     parser.add_argument("--input-gradient", action="store_true", help="as in all layers but the first")
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
-    torch.set_flush_denormal(True)
-    keep_freed_memory()
+    torch.set_flush_denormal(not chosen.plain)
+    keep_freed_memory(not chosen.plain)
     print(
         f"{processor()}, {os.cpu_count()} cores, {chosen.threads} thread(s), torch {torch.__version__}, "
-        f"n = {chosen.rounds} rounds, {'forward' if chosen.inference else 'forward and backward'}\n"
+        f"n = {chosen.rounds} rounds, {'forward' if chosen.inference else 'forward and backward'}"
+        f"{', plain allocator' if chosen.plain else ''}\n"
     )
     print(
         "| cell | batch | steps | inputs | units | directions | torch ÷ ours (quartiles) | ours, ms | GFLOP/s "
