@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from linewise.kernels.fused import FusedGRU, FusedLSTM, FusedRNN, available, back, described, layers
+from linewise.kernels.fused import FusedGRU, FusedLSTM, FusedRNN, available, back, described, layers, threads
 from linewise.kernels.fused.gradients import _Fused
 from linewise.kernels.reference import run
 
@@ -70,15 +70,15 @@ def assert_close(ours: list[Tensor], torchs: list[Tensor], tolerance: float = 3e
 @pytest.mark.parametrize("cell", list(FUSED))
 @given(
     steps=st.integers(1, 6), batch=st.integers(1, 20), inputs=st.integers(1, 40), units=st.integers(1, 70),
-    bidirectional=st.booleans(), cache=st.sampled_from([1, 30_000, 10**7]), threads=st.sampled_from([1, 1, 2, 3]),
+    bidirectional=st.booleans(), cache=st.sampled_from([1, 30_000, 10**7]), num_threads=st.sampled_from([1, 1, 2, 3]),
 )  # fmt: skip
 @settings(max_examples=40, deadline=None)
 def test_values_and_gradients_are_torchs(
-    cell: str, steps: int, batch: int, inputs: int, units: int, bidirectional: bool, cache: int, threads: int
+    cell: str, steps: int, batch: int, inputs: int, units: int, bidirectional: bool, cache: int, num_threads: int
 ) -> None:
     ours, torchs = pair(cell, inputs, units, bidirectional)
     x_TBD = torch.randn(steps, batch, inputs)
-    torch.set_num_threads(threads)
+    torch.set_num_threads(num_threads)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(back, "CACHE", cache)  # how many steps are gone back at a time
         found = everything(ours, x_TBD)
@@ -146,8 +146,8 @@ def test_a_sequence_has_the_same_bits_alone_and_among_others(cell: str) -> None:
 def test_the_same_call_repeats_to_the_bit(cell: str) -> None:
     ours, _ = pair(cell, 28, 64, bidirectional=True)
     x_TBD = torch.randn(28, 50, 28)
-    for threads in (1, 2):
-        torch.set_num_threads(threads)
+    for num_threads in (1, 2):
+        torch.set_num_threads(num_threads)
         first, again = everything(ours, x_TBD), everything(ours, x_TBD)
         torch.set_num_threads(1)
         assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
@@ -316,10 +316,10 @@ def test_several_threads_at_once_do_not_disturb_one_another() -> None:
         for _ in range(5):
             found[i] = everything(ours, inputs[i])
 
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
-    for thread in threads:
+    at_work = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in at_work:
         thread.start()
-    for thread in threads:
+    for thread in at_work:
         thread.join()
     for i, of_thread in enumerate(wanted):
         assert all(torch.equal(a, b) for a, b in zip(found[i], of_thread, strict=True))
@@ -360,3 +360,14 @@ def test_weights_changed_in_any_way_are_seen(bidirectional: bool) -> None:
     other = FusedGRU(6, 20, bidirectional=bidirectional)
     ours.load_state_dict(other.state_dict())
     agree()
+
+
+@pytest.mark.parametrize("cell", list(FUSED))
+def test_threads_of_our_own_give_the_same_bits_as_torchs(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, _ = pair(cell, 28, 30, bidirectional=True)
+    x_TBD = torch.randn(9, 26, 28)
+    torch.set_num_threads(3)
+    with_torchs = everything(ours, x_TBD)
+    monkeypatch.setattr(threads, "_team", lambda: None)
+    with_own = everything(ours, x_TBD)
+    assert all(torch.equal(a, b) for a, b in zip(with_torchs, with_own, strict=True))

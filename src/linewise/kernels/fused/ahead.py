@@ -8,7 +8,7 @@ from torch import Tensor
 
 from linewise.kernels.fused.calls import Call, OverTime, place
 from linewise.kernels.fused.packing import Packed, padded, panels
-from linewise.kernels.fused.threads import at_once, shares
+from linewise.kernels.fused.threads import shares
 from linewise.kernels.machine.cells import CELL_CODES
 
 
@@ -38,24 +38,23 @@ def ahead(
     slots = cell.slots if cell.keeps_slots else 0
     h_TBU = x_TBD.new_empty(steps, batch, units * len(directions))
     zeros_U = x_TBD.new_zeros(padded(units))
-    by_thread = shares(batch)
+    rows = shares(batch)
     kept: list[Kept] = []
-    calls: list[list[Call]] = [[] for _ in by_thread]
     for i, packed in enumerate(directions):
         memory_TBU = x_TBD.new_empty((steps if keep else 2) if cell.has_memory else 0, batch, units)
-        slots_TBSU = x_TBD.new_empty((steps, batch, slots, units) if keep else (1, len(by_thread), slots, units))
+        slots_TBSU = x_TBD.new_empty((steps, batch, slots, units) if keep else (1, len(rows), slots, units))
         kept.append(Kept(slots_TBSU, memory_TBU))
-        for thread, (first, end) in enumerate(by_thread):
-            call = Call(
-                name, "ahead", steps=steps, first_row=first, end_row=end, inputs=inputs,
-                units=units, panels=panels(units), zeros=place(zeros_U), bias=place(packed.starts),
-                weight_x=place(packed.input_vectors), weight_h=place(packed.state_vectors),
-                memory_mask=-1 if keep else 1, **OverTime("x", x_TBD, reverse=i == 1).arguments(),
-                **OverTime("h", h_TBU, reverse=i == 1, offset=units * i).arguments(),
-                **OverTime("memory", memory_TBU).arguments(), **OverTime("kept", slots_TBSU).arguments(),
-            )  # fmt: skip
-            if not keep:  # written over at every step and row
-                call.set(kept=place(slots_TBSU, slots * units * thread), kept_step=0, kept_row=0)
-            calls[thread].append(call)
-    at_once(calls)
+        call = Call(
+            name, "ahead", len(rows), steps=steps, inputs=inputs, units=units, panels=panels(units),
+            first_row=[first for first, _ in rows], end_row=[end for _, end in rows],
+            weight_x=place(packed.input_vectors), weight_h=place(packed.state_vectors),
+            bias=place(packed.starts), zeros=place(zeros_U), memory_mask=-1 if keep else 1,
+            **OverTime("x", x_TBD, reverse=i == 1).arguments(),
+            **OverTime("h", h_TBU, reverse=i == 1, offset=units * i).arguments(),
+            **OverTime("memory", memory_TBU).arguments(), **OverTime("kept", slots_TBSU).arguments(),
+        )  # fmt: skip
+        if not keep:  # written over at every step and row
+            own = [place(slots_TBSU, slots * units * share) for share in range(len(rows))]
+            call.set(kept=own, kept_step=0, kept_row=0)
+        call()
     return h_TBU, kept

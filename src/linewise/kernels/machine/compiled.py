@@ -68,24 +68,46 @@ def width() -> Width:
     return Width(4, 24 if features.get("neon") else 8)
 
 
+class Program(NamedTuple):
+    """Machine code in memory.
+
+    Attributes:
+        run: calls it with an array of 64-bit arguments; Python's lock is free while it runs.
+        address: where it is.
+        engine: what keeps it there.
+    """
+
+    run: Callable[[Any], None]
+    address: int
+    engine: Any
+
+
 @cache
-def function(cell: str, program: str) -> Callable[[Any], None]:
-    """A program as a function of an array of 64-bit arguments; Python's lock is free while it runs.
+def function(cell: str, program: str) -> Program:
+    """A program of a cell.
 
     Args:
         cell: `rnn`, `lstm` or `gru`.
         program: `ahead`, `back`, `of_weights` (the same for every cell) or `of_inputs`.
     """
+    return _program(f"{cell}-{program}", PROGRAMS[program](CELL_CODES[cell], NAME, *width()))
+
+
+@cache
+def team_function() -> Program:
+    """Given to each thread of a team: calls a program with its share of the arguments."""
+    return _program("team", programs.TEAM.format(name=NAME))
+
+
+def _program(title: str, text: str) -> Program:
     import llvmlite.binding as llvm
 
     machine = _machine()
-    text = PROGRAMS[program](CELL_CODES[cell], NAME, *width())
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
-    engine.add_object_file(llvm.ObjectFileRef.from_data(_object(f"{cell}-{program}", text, machine)))
+    engine.add_object_file(llvm.ObjectFileRef.from_data(_object(title, text, machine)))
     engine.finalize_object()
-    found = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(engine.get_function_address(NAME))
-    found.engine = engine  # pyright: ignore[reportAttributeAccessIssue]  # lives as long as the function
-    return found
+    address = engine.get_function_address(NAME)
+    return Program(ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address), address, engine)
 
 
 def _machine() -> Any:
