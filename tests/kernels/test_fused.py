@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from linewise.kernels.fused import FusedGRU, FusedLSTM, FusedRNN, available, back, described, layers, threads
+from linewise.kernels.fused import FusedGRU, FusedLSTM, FusedRNN, back, described, layers, threads
 from linewise.kernels.fused.gradients import _Fused
 from linewise.kernels.reference import run
 
-pytestmark = pytest.mark.skipif(not available(), reason="llvmlite is not installed")
+pytest.importorskip("llvmlite")
 
 FUSED: dict[str, tuple[type[nn.RNNBase], type[nn.RNNBase]]] = {
     "rnn": (FusedRNN, nn.RNN),

@@ -12,12 +12,12 @@ import pytest
 import torch
 from torch import nn
 
-from linewise.kernels.fused import FusedGRU, FusedLSTM, FusedRNN, available, packing
+from linewise.kernels.fused import FusedGRU, FusedLSTM, FusedRNN, packing
 from linewise.kernels.machine import activations, compiled
 from linewise.kernels.machine.code import Code
 from linewise.kernels.machine.compiled import Width
 
-pytestmark = pytest.mark.skipif(not available(), reason="llvmlite is not installed")
+pytest.importorskip("llvmlite")
 
 
 def elementwise(what: Callable[[Code, str], str], values_N: np.ndarray) -> np.ndarray:
@@ -135,3 +135,21 @@ def test_a_cache_that_cannot_be_written_does_no_harm(tmp_path: Path, monkeypatch
     wanted.load_state_dict(layer.state_dict())
     x_TBD = torch.randn(3, 2, 4)
     torch.testing.assert_close(layer(x_TBD)[0], wanted(x_TBD)[0], rtol=1e-5, atol=1e-6)
+
+
+def test_where_no_code_can_be_made_torch_computes(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(cell: str, program: str) -> None:
+        raise RuntimeError("unknown processor")
+
+    monkeypatch.setattr(compiled, "function", fail)
+    compiled.available.cache_clear()
+    layer, wanted = FusedRNN(4, 5), nn.RNN(4, 5)
+    wanted.load_state_dict(layer.state_dict())
+    x_TBD = torch.randn(3, 2, 4)
+    assert torch.equal(layer(x_TBD)[0], wanted(x_TBD)[0])
+    assert torch.equal(layer(x_TBD)[0], wanted(x_TBD)[0])
+    assert [r.message for r in caplog.records] == ["no fused kernels here: RuntimeError: unknown processor"]
+    assert compiled.described() == "torch's own layers; for the fused ones: pip install 'linewise[fast]'"
+    compiled.available.cache_clear()

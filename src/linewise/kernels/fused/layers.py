@@ -19,8 +19,7 @@ def fits(layer: nn.RNNBase, x: Tensor, state: Any) -> bool:
     """
     weight = layer.weight_ih_l0
     return (
-        available()
-        and state is None
+        state is None
         and type(x) in (Tensor, nn.Parameter)
         and x.dtype == weight.dtype == torch.float32
         and x.device.type == weight.device.type == "cpu"
@@ -36,6 +35,7 @@ def fits(layer: nn.RNNBase, x: Tensor, state: Any) -> bool:
         and not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
         and not torch.compiler.is_compiling()
         and not torch._C._are_functorch_transforms_active()
+        and available()
     )
 
 

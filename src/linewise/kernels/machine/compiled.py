@@ -18,6 +18,7 @@ from linewise.foundations.atomic import replace_file
 from linewise.foundations.paths import cache_dir
 from linewise.kernels.machine import products, programs
 from linewise.kernels.machine.cells import CELL_CODES, CellCode
+from linewise.kernels.machine.team import TEAM
 
 PROGRAMS: dict[str, Callable[[CellCode, str, int, int], str]] = {
     "ahead": programs.ahead,
@@ -42,8 +43,15 @@ class Width(NamedTuple):
 
 @cache
 def available() -> bool:
-    """Whether llvmlite is installed."""
-    return find_spec("llvmlite") is not None
+    """Whether llvmlite is installed, and can make code for this processor."""
+    if find_spec("llvmlite") is None:
+        return False
+    try:
+        function("rnn", "ahead")
+    except Exception as error:  # of LLVM's many kinds; torch's own layers do the same, slower
+        logging.getLogger("linewise").warning("no fused kernels here: %s: %s", type(error).__name__, error)
+        return False
+    return True
 
 
 def described() -> str:
@@ -96,7 +104,7 @@ def function(cell: str, program: str) -> Program:
 @cache
 def team_function() -> Program:
     """Given to each thread of a team: calls a program with its share of the arguments."""
-    return _program("team", programs.TEAM.format(name=NAME))
+    return _program("team", TEAM.format(name=NAME))
 
 
 def _program(title: str, text: str) -> Program:
