@@ -1,7 +1,7 @@
 """The fused layers against torch's own, layer by layer: forward and backward, or forward alone.
 
     python benchmarks/kernels.py [--rounds 9] [--threads 1] [--shapes quick] [--cells lstm,gru,rnn]
-                                 [--inference] [--input-gradient] [--plain]
+                                 [--inference] [--input-gradient] [--plain] [--cpu-time]
 
 In every round torch's layer and ours have their turn on the same input with the same weights
 (`training.alternation`). Printed as Markdown: the median over rounds of torch's time divided by ours, with
@@ -25,6 +25,7 @@ from linewise.kernels.fused import FusedGRU, FusedLSTM, FusedRNN
 from linewise.training.alternation import Task, alternate
 
 PAIRS = {"lstm": (nn.LSTM, FusedLSTM, 4), "gru": (nn.GRU, FusedGRU, 3), "rnn": (nn.RNN, FusedRNN, 1)}
+clock = time.perf_counter
 Shape = tuple[int, int, int, int, bool]
 """Batch, steps, inputs, units, both directions."""
 SHAPES: dict[str, list[Shape]] = {
@@ -45,14 +46,14 @@ def work(layer: nn.RNNBase, x_TBD: torch.Tensor, w_TBU: torch.Tensor, *, inferen
     """Forward and backward, the input's gradient left out as in a first layer; or forward alone."""
 
     def task() -> float:
-        started = time.perf_counter()
+        started = clock()
         if inference:
             with torch.inference_mode():
                 layer(x_TBD)
         else:
             layer.zero_grad()
             layer(x_TBD)[0].backward(w_TBU)
-        return time.perf_counter() - started
+        return clock() - started
 
     return task
 
@@ -62,9 +63,9 @@ def product(size: int = 512) -> Task:
     a, b, c = torch.randn(size, size), torch.randn(size, size), torch.empty(size, size)
 
     def task() -> float:
-        started = time.perf_counter()
+        started = clock()
         torch.mm(a, b, out=c)
-        return time.perf_counter() - started
+        return clock() - started
 
     return task
 
@@ -80,14 +81,22 @@ def main() -> None:
         "--plain", action="store_true", help="no help from the allocator, denormals kept: a script's torch"
     )
     parser.add_argument("--input-gradient", action="store_true", help="as in all layers but the first")
+    parser.add_argument(
+        "--cpu-time", action="store_true", help="this thread's time alone: one thread, busy machine"
+    )
     chosen = parser.parse_args()
+    if chosen.cpu_time:
+        global clock
+        assert chosen.threads == 1, "the time of one thread says nothing about two"
+        clock = time.thread_time
     torch.set_num_threads(chosen.threads)
     torch.set_flush_denormal(not chosen.plain)
     keep_freed_memory(not chosen.plain)
     print(
         f"{processor()}, {os.cpu_count()} cores, {chosen.threads} thread(s), torch {torch.__version__}, "
         f"n = {chosen.rounds} rounds, {'forward' if chosen.inference else 'forward and backward'}"
-        f"{', plain allocator' if chosen.plain else ''}\n"
+        f"{', plain allocator' if chosen.plain else ''}"
+        f"{', CPU time' if chosen.cpu_time else ''}\n"
     )
     print(
         "| cell | batch | steps | inputs | units | directions | torch ÷ ours (quartiles) | ours, ms | GFLOP/s "
