@@ -1,7 +1,7 @@
-"""nn.Linear through the library that uses the whole width of the processor's vectors.
+"""nn.Linear through the faster of the two libraries that torch brings.
 
-torch computes float32 products by MKL, which on processors of other makers keeps to 256 bits; oneDNN, which torch
-brings too, does not. On Intel's both are alike, and torch's own way stays.
+torch computes float32 products by MKL, which reaches half of what oneDNN does on a processor of another maker
+(measured on AMD's Zen 5 alone, benchmarks/LOG.md). On Intel's torch's own way stays.
 """
 
 from __future__ import annotations
