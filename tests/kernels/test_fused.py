@@ -29,6 +29,16 @@ FUSED: dict[str, tuple[type[nn.RNNBase], type[nn.RNNBase]]] = {
 }
 
 
+LEARNS_FROM, LOSES = layers.LSTM_LEARNS_FROM, layers.LSTM_LOSES
+
+
+@pytest.fixture(autouse=True)
+def kernels_at_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where torch's LSTM is as fast."""
+    monkeypatch.setattr(layers, "LSTM_LEARNS_FROM", 0)
+    monkeypatch.setattr(layers, "LSTM_LOSES", range(0))
+
+
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
     before = torch.get_num_threads()
@@ -371,3 +381,29 @@ def test_threads_of_our_own_give_the_same_bits_as_torchs(cell: str, monkeypatch:
     monkeypatch.setattr(threads, "_team", lambda: None)
     with_own = everything(ours, x_TBD)
     assert all(torch.equal(a, b) for a, b in zip(with_torchs, with_own, strict=True))
+
+
+@pytest.mark.parametrize(("batch", "learns", "ours"), [
+    (1, False, True), (3, False, True), (4, False, False), (10, False, False), (11, False, True), (100, False, True),
+    (1, True, False), (23, True, False), (24, True, True),
+])  # fmt: skip
+def test_the_lstm_is_ours_where_it_wins(
+    batch: int, learns: bool, ours: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layers, "LSTM_LEARNS_FROM", LEARNS_FROM)
+    monkeypatch.setattr(layers, "LSTM_LOSES", LOSES)
+    used: list[str] = []
+    real = layers.fused
+
+    def noted(name: str, *rest: object) -> tuple[Tensor, Tensor]:
+        used.append(name)
+        return real(name, *rest)  # pyright: ignore
+
+    monkeypatch.setattr(layers, "fused", noted)
+    with torch.set_grad_enabled(learns):
+        FusedLSTM(3, 4)(torch.randn(2, batch, 3))
+    assert used == ["lstm"] * ours
+    used.clear()
+    with torch.set_grad_enabled(learns):
+        FusedGRU(3, 4)(torch.randn(2, batch, 3))
+    assert used == ["gru"]

@@ -90,7 +90,7 @@ def test_narrower_vectors_give_the_same(
     of_width(width)
     layer, wanted = ours(19, 37, bidirectional=True), torchs(19, 37, bidirectional=True)
     wanted.load_state_dict(layer.state_dict())
-    x_TBD = torch.randn(6, 21, 19)
+    x_TBD = torch.randn(6, 27, 19)
     found_TBU, wanted_TBU = layer(x_TBD)[0], wanted(x_TBD)[0]
     torch.testing.assert_close(found_TBU, wanted_TBU, rtol=1e-5, atol=1e-6)
     found_TBU.square().sum().backward()

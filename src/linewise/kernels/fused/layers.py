@@ -10,6 +10,16 @@ from torch import Tensor, nn
 from linewise.kernels.fused.gradients import fused
 from linewise.kernels.machine.compiled import available
 
+LSTM_LEARNS_FROM = 24
+"""Sequences from which the LSTM's training gains; below, torch's own is faster (benchmarks/LOG.md)."""
+LSTM_LOSES = range(4, 11)
+"""Numbers of sequences at which the LSTM's forward pass alone gains nothing."""
+
+
+def _lstm_wins(layer: nn.RNNBase, x_TBD: Tensor) -> bool:
+    learns = torch.is_grad_enabled() and (x_TBD.requires_grad or layer.weight_hh_l0.requires_grad)
+    return x_TBD.shape[1] >= LSTM_LEARNS_FROM if learns else x_TBD.shape[1] not in LSTM_LOSES
+
 
 def fits(layer: nn.RNNBase, x: Tensor, state: Any) -> bool:
     """Whether the kernels can compute this call; otherwise torch's own layer does.
@@ -80,7 +90,7 @@ class FusedLSTM(nn.LSTM):
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        if not fits(self, input, hx):
+        if not fits(self, input, hx) or not _lstm_wins(self, input):
             return super().forward(input, hx)
         h_TBU, memory_RBU = _run("lstm", self, input)
         return h_TBU, (_states(self, h_TBU), memory_RBU)
