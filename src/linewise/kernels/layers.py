@@ -1,7 +1,8 @@
 """The one place that chooses how a recurrent layer is computed.
 
-tanh-RNN, IRNN, LSTM and GRU run on torch's own fused layers, held against `reference.run`; the others are our
-cells, each with a `reference` of its own.
+tanh-RNN, LSTM and GRU are torch's layers with our kernels inside, which hand back to torch what they cannot do
+(`fused.layers.fits`); IRNN is torch's own. All are held against `reference.run`. The others are our cells, each
+with a `reference` of its own.
 """
 
 from __future__ import annotations
@@ -13,11 +14,17 @@ import torch
 from torch import nn
 
 from linewise.kernels.cell import Cell, TwoDirections
+from linewise.kernels.fused import FusedGRU, FusedLSTM, FusedRNN
 from linewise.kernels.lru import LRU, RGLRU
 from linewise.kernels.mingru import MinGRU, MinLSTM
 from linewise.kernels.mlstm import MLSTM
 
-LAYERS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "irnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+LAYERS: dict[str, Callable[..., nn.RNNBase]] = {
+    "rnn": FusedRNN,
+    "irnn": nn.RNN,
+    "lstm": FusedLSTM,
+    "gru": FusedGRU,
+}
 GATES: dict[str, int] = {"rnn": 1, "irnn": 1, "lstm": 4, "gru": 3}
 CELLS: dict[str, Callable[[int, int], Cell]] = {
     "mingru": MinGRU,

@@ -55,13 +55,16 @@ def _attend(layer: Attend, q_BNTd: Tensor, y: Tensor) -> tuple[int, int]:
 RULES: dict[type[nn.Module], Rule] = {
     nn.Linear: _linear,
     nn.Conv2d: _conv2d,
-    nn.RNN: _recurrent,
-    nn.LSTM: _recurrent,
-    nn.GRU: _recurrent,
     Attend: _attend,
 }
 ELEMENTWISE: tuple[type[nn.Module], ...] = (nn.BatchNorm2d, nn.LayerNorm)
 """Layers with weights but without matrix products: no MACs, no step that waits."""
+
+
+def _by_kind(layer: nn.Module) -> Rule | None:
+    if isinstance(layer, Cell):
+        return _cell
+    return _recurrent if isinstance(layer, nn.RNNBase) else None
 
 
 def parameters_of(config: NetworkConfig) -> int:
@@ -173,7 +176,7 @@ class _Counted:
                 handle.remove()
 
     def _count(self, layer: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:
-        rule = _cell if isinstance(layer, Cell) else RULES.get(type(layer))
+        rule = _by_kind(layer) or RULES.get(type(layer))
         if rule is None:
             weighted = any(True for _ in layer.parameters(recurse=False))
             if weighted and not self.lenient and not isinstance(layer, ELEMENTWISE):

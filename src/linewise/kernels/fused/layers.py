@@ -1,0 +1,96 @@
+"""torch's recurrent layers with the fused kernels inside: same weights, same names, same answers."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+
+from linewise.kernels.fused.gradients import fused
+from linewise.kernels.machine.compiled import available
+
+LSTM_LEARNS_FROM = 24
+"""Sequences from which the LSTM's training gains; below, torch's own is faster (benchmarks/LOG.md)."""
+LSTM_LOSES = range(4, 11)
+"""Numbers of sequences at which the LSTM's forward pass alone gains nothing."""
+
+
+def _lstm_wins(layer: nn.RNNBase, x_TBD: Tensor) -> bool:
+    learns = torch.is_grad_enabled() and (x_TBD.requires_grad or layer.weight_hh_l0.requires_grad)
+    return x_TBD.shape[1] >= LSTM_LEARNS_FROM if learns else x_TBD.shape[1] not in LSTM_LOSES
+
+
+def fits(layer: nn.RNNBase, x: Tensor, state: Any) -> bool:
+    """Whether the kernels can compute this call; otherwise torch's own layer does.
+
+    They know one layer from zero states, time first, float32 on the processor; torch's tracers, transforms and
+    casts see through torch's layers only.
+    """
+    weight = layer.weight_ih_l0
+    return (
+        state is None
+        and type(x) in (Tensor, nn.Parameter)
+        and x.dtype == weight.dtype == torch.float32
+        and x.device.type == weight.device.type == "cpu"
+        and x.layout == torch.strided
+        and x.ndim == 3
+        and x.shape[2] == layer.input_size
+        and x.numel() > 0
+        and layer.num_layers == 1
+        and bool(layer.bias)
+        and not layer.batch_first
+        and not layer.proj_size
+        and not torch.is_autocast_enabled("cpu")
+        and not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+        and not torch.compiler.is_compiling()
+        and not torch._C._are_functorch_transforms_active()
+        and available()
+    )
+
+
+def _states(layer: nn.RNNBase, h_TBU: Tensor) -> Tensor:
+    """The last state of each direction, `RBU`."""
+    if not layer.bidirectional:
+        return h_TBU[-1:]
+    units = layer.hidden_size
+    return torch.stack([h_TBU[-1, :, :units], h_TBU[0, :, units:]])
+
+
+def _run(name: str, layer: nn.RNNBase, x_TBD: Tensor) -> tuple[Tensor, Tensor]:
+    return fused(name, layer, x_TBD, layer._flat_weights)  # pyright: ignore[reportArgumentType]
+
+
+@final
+class FusedGRU(nn.GRU):
+    """`nn.GRU`, one layer of one or two directions, time first."""
+
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        if not fits(self, input, hx):
+            return super().forward(input, hx)
+        h_TBU, _ = _run("gru", self, input)
+        return h_TBU, _states(self, h_TBU)
+
+
+@final
+class FusedRNN(nn.RNN):
+    """`nn.RNN` with tanh; ReLU stays torch's."""
+
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        if self.nonlinearity != "tanh" or not fits(self, input, hx):
+            return super().forward(input, hx)
+        h_TBU, _ = _run("rnn", self, input)
+        return h_TBU, _states(self, h_TBU)
+
+
+@final
+class FusedLSTM(nn.LSTM):
+    """`nn.LSTM`, one layer of one or two directions, time first."""
+
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        if not fits(self, input, hx) or not _lstm_wins(self, input):
+            return super().forward(input, hx)
+        h_TBU, memory_RBU = _run("lstm", self, input)
+        return h_TBU, (_states(self, h_TBU), memory_RBU)

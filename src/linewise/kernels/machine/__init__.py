@@ -1,0 +1,1 @@
+"""Recurrent layers as machine code, made by LLVM on the spot: what is computed, written out as text."""
