@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from linewise.foundations.records import Cost
-from linewise.kernels import GATES, Beside, Cell
+from linewise.kernels import GATES, Beside, Cell, Linear
 from linewise.models.controls.vit import Attend
 from linewise.models.create import count_parameters, create_on_meta
 from linewise.models.measured import Measured
@@ -54,6 +54,7 @@ def _attend(layer: Attend, q_BNTd: Tensor, y: Tensor) -> tuple[int, int]:
 
 RULES: dict[type[nn.Module], Rule] = {
     nn.Linear: _linear,
+    Linear: _linear,
     nn.Conv2d: _conv2d,
     Attend: _attend,
 }

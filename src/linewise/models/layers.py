@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from linewise.foundations.errors import ConfigError
+from linewise.kernels import Linear
 
 
 @final
@@ -48,8 +49,8 @@ class MLPBlock(nn.Module):
 
     def __init__(self, num_inputs: int, num_hidden: int) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(num_inputs, num_hidden)
-        self.fc2 = nn.Linear(num_hidden, num_inputs)
+        self.fc1 = Linear(num_inputs, num_hidden)
+        self.fc2 = Linear(num_hidden, num_inputs)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fc2(F.gelu(self.fc1(x)))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from linewise.foundations.errors import ConfigError
+from linewise.kernels import Linear
 from linewise.models.layers import DropPath, MLPBlock, PatchStem, depth_rates
 from linewise.models.network import NETWORKS, Entry, Features, Network
 
@@ -75,9 +76,9 @@ class _Block(nn.Module):
         super().__init__()
         self.heads = heads
         self.norm1 = nn.LayerNorm(channels)
-        self.qkv = nn.Linear(channels, 3 * channels)
+        self.qkv = Linear(channels, 3 * channels)
         self.attend = Attend()
-        self.union = nn.Linear(channels, channels)
+        self.union = Linear(channels, channels)
         self.norm2 = nn.LayerNorm(channels)
         self.mlp = MLPBlock(channels, mlp)
         self.drop_path = DropPath(drop_path)

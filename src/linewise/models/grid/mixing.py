@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from linewise.foundations.errors import ConfigError, unknown_name
-from linewise.kernels import CELLS, LAYERS, Beside, recurrent_layer
+from linewise.kernels import CELLS, LAYERS, Beside, Linear, recurrent_layer
 
 UNIONS = ("concat", "add", "vertical", "horizontal")
 PROJECTIONS = ("linear", "none")
@@ -77,7 +77,7 @@ class Sweeps2D(Beside):
                 where="projection=none",
                 expected=f"hidden = {channels * hidden / width:g}, or projection=linear",
             )
-        self.fc = nn.Linear(width, channels) if projection == "linear" else nn.Identity()
+        self.fc = Linear(width, channels) if projection == "linear" else nn.Identity()
 
     def forward(self, x_BHWC: Tensor) -> Tensor:
         b, h, w, _ = x_BHWC.shape
