@@ -108,7 +108,7 @@ def make_study(
             RunRecord(
                 model=model, seed=seed, status="diverged" if wild else "finished",
                 reason="loss nan at step 3 of 9, learning rate 0.01" if wild else "", recipe=recipe,
-                data_name=data_name, data_fingerprint="f" * 64, num_train=1000, environment=environment(1),
+                data_name=data_name, data_fingerprint="f" * 64, num_train=1000, environment=environment(1, kernels=""),
                 started="2026-01-01T00:00:00+00:00", **fields,
             ).save(run / "run.json")  # fmt: skip
     if tested and missing != "all":

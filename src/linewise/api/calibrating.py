@@ -82,6 +82,7 @@ def _try_rule(path: Path, saved: Saved, rule: StopRule, part: Chosen) -> StopRul
     from linewise.analysis.stopping import judge
     from linewise.foundations.environment import environment
     from linewise.foundations.stopping import StopTest
+    from linewise.kernels import described
     from linewise.study import stop_times, stopping
 
     judged = judge(stopping.answers_along(saved, part, rule.blank), rule.doubt)
@@ -90,7 +91,7 @@ def _try_rule(path: Path, saved: Saved, rule: StopRule, part: Chosen) -> StopRul
         num_images=len(part),
         **vars(judged),
         times=stop_times.time_reading(saved, rule, part),
-        environment=environment(stop_times.THREADS),
+        environment=environment(stop_times.THREADS, kernels=described()),
     )
     rule = rule.model_copy(update={"test": test})
     stopping.save_rule(path, rule)

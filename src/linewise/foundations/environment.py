@@ -12,8 +12,12 @@ from linewise.foundations.records import Environment
 from linewise.foundations.version import version
 
 
-def environment(threads: int, *, guarantee: str = "") -> Environment:
-    """This machine and the packages that matter."""
+def environment(threads: int, *, kernels: str, guarantee: str = "") -> Environment:
+    """This machine and the packages that matter.
+
+    Args:
+        kernels: how recurrent layers are computed, `linewise.kernels.described()`.
+    """
     return Environment(
         linewise=version(),
         python=platform.python_version(),
@@ -23,6 +27,7 @@ def environment(threads: int, *, guarantee: str = "") -> Environment:
         processor=processor(),
         cores=os.cpu_count() or 1,
         threads=threads,
+        kernels=kernels,
         guarantee=guarantee,
     )
 

@@ -198,6 +198,7 @@ class Environment(Record):
     cores: int
     threads: int
     device: str = "cpu"
+    kernels: str = ""
     guarantee: str = ""
 
 

@@ -19,6 +19,7 @@ from linewise.foundations.seeds import stream
 from linewise.foundations.version import version
 from linewise.images.batches import Batches
 from linewise.images.sets import Part
+from linewise.kernels import described
 from linewise.models import Network, create_model
 from linewise.models.saved import save_model
 from linewise.study.heartbeat import Heartbeat
@@ -89,7 +90,7 @@ class Job:
             data_name=self.data.name,
             data_fingerprint=self.data.fingerprint,
             num_train=sum(self.data.counts["train"].values()),
-            environment=environment(self.threads, guarantee=GUARANTEE),
+            environment=environment(self.threads, kernels=described(), guarantee=GUARANTEE),
             **fields,
         )
 

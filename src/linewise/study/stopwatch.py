@@ -10,6 +10,7 @@ from linewise.foundations.environment import environment
 from linewise.foundations.records import Recipe
 from linewise.foundations.speed import Speed, Turns
 from linewise.images.batches import Batches
+from linewise.kernels import described
 from linewise.models import Network
 from linewise.study.job import GUARANTEE
 from linewise.training.alternation import alternate, answering, learning
@@ -54,7 +55,7 @@ def time_networks(
             Turns(label=label, images=len(counts[label]), seconds=times)
             for label, times in zip(labels, turns, strict=True)
         ]
-    return Speed(environment=environment(threads, guarantee=GUARANTEE), work=found)
+    return Speed(environment=environment(threads, kernels=described(), guarantee=GUARANTEE), work=found)
 
 
 def _few(training: Batches, recipe: Recipe) -> Batches:
