@@ -10,7 +10,7 @@ from scipy import stats
 
 from linewise.analysis.stopping import find_threshold, judge, stop, thresholds
 from linewise.foundations.errors import DataError
-from linewise.foundations.stopping import Answered
+from linewise.foundations.stopping import Answered, StopRule
 
 SCALE_T = np.array([3.0, 1.6, 1.0, 0.6, 0.4])
 
@@ -125,3 +125,24 @@ def test_what_a_rule_did_is_counted() -> None:
     everything = judge(answered, None)
     assert everything.loss.estimate == 0
     assert everything.read.estimate == 1
+
+
+def test_a_budget_of_next_to_nothing_is_told() -> None:
+    with pytest.raises(DataError, match="50 validation images cannot show"):
+        find_threshold(reader(np.random.default_rng(0), 50), 1e-322, 0.95)
+
+
+@pytest.mark.parametrize("blank", [[-1], [999]])
+def test_blank_is_a_pixel(blank: list[int]) -> None:
+    dials = {
+        "sha256": "0",
+        "data": "digits",
+        "budget": 0.1,
+        "confidence": 0.95,
+        "num_images": 9,
+        "num_lost": 0,
+        "num_won": 0,
+    }
+    StopRule.model_validate({**dials, "bound": 0.1, "num_steps": 8, "read": 0.5, "blank": [0]})
+    with pytest.raises(ValueError, match="blank"):
+        StopRule.model_validate({**dials, "bound": 0.1, "num_steps": 8, "read": 0.5, "blank": blank})

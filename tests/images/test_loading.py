@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from linewise.foundations.errors import ConfigError
-from linewise.images import SplitOptions, check, load, load_for
+from linewise.foundations.errors import ConfigError, DataError
+from linewise.images import Preprocessing, SplitOptions, check, load, load_for
 
 IMAGES = np.random.default_rng(8).integers(0, 256, (60, 6, 6), np.uint8)
 LABELS = np.arange(60) % 3
@@ -165,3 +165,15 @@ def test_the_test_images_of_a_study_are_found_again():
     test = trained.test.open("compare", lambda reason: None)
     np.testing.assert_array_equal(again.images_NHWC, test.images_NHWC)
     np.testing.assert_array_equal(again.labels_N, test.labels_N)
+
+
+def test_images_that_changed_since_training_are_not_divided_again() -> None:
+    """Else images that a network was trained on would vouch for it."""
+    record = load("digits").record
+    dials = {"preprocessing": Preprocessing(**record.preprocessing), "class_names": record.class_names}
+    kept = load_for(
+        "digits", **dials, split="validation", splits=SplitOptions(), trained_fingerprint=record.fingerprint
+    )
+    assert len(kept) == 288
+    with pytest.raises(DataError, match="the images changed since this network was trained"):
+        load_for("digits", **dials, split="validation", splits=SplitOptions(), trained_fingerprint="0" * 64)

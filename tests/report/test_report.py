@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from PIL import Image
 
 from linewise.analysis import summarise
 from linewise.analysis.mistakes import mistakes
+from linewise.foundations.errors import DataError
 from linewise.foundations.folder import StudyFolder
 from linewise.report import build
 from linewise.report.galleries import IMAGES_PER_LIST, IMAGES_PER_PAIR, pairs_shown
@@ -370,3 +372,33 @@ def test_damaged_records_are_named_not_unpickled(tmp_path: Path, name: str, arra
         build(tmp_path, figures=False)
     assert why in str(caught.value)
     assert path.name in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "told"),
+    [
+        ("openings.jsonl", lambda p: p.write_bytes(b"\xff\xfe\xcc"), "cannot be read"),
+        ("runs/lstm-0/epochs.csv", lambda p: p.write_text(""), "no epoch is told"),
+        ("runs/lstm-0/epochs.csv", lambda p: p.unlink(), "cannot be read"),
+        ("runs/gru-1/predictions.npz", lambda p: _edit(p, lambda n: np.roll(n, 1)), "are of other images"),
+        ("runs/gru-1/predictions.npz", lambda p: _edit(p, lambda n: n[:100]), "do not fit each other"),
+        (
+            "gallery.npz",
+            lambda p: np.savez(p, indices=[999], images=np.zeros((1, 8, 8, 1), np.uint8)),
+            "image 999",
+        ),
+        ("gallery.npz", lambda p: np.savez(p, indices=[0], images=np.zeros((1, 0, 0, 1), np.uint8)), "do not fit"),
+    ],
+)
+def test_damaged_records_are_named(tmp_path: Path, name: str, damage: Callable[[Path], object], told: str) -> None:
+    make_study(tmp_path)
+    damage(tmp_path / name)
+    with pytest.raises(DataError, match=told) as caught:
+        build(tmp_path, figures=False)
+    assert caught.value.where == str(tmp_path / name)
+
+
+def _edit(path: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    with np.load(path) as arrays:
+        found = dict(arrays)
+    np.savez_compressed(path, **{**found, "test_labels": change(found["test_labels"])})

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from linewise.foundations.arrays import Predictions
+from linewise.foundations.errors import DataError
 from linewise.foundations.folder import Run, StudyFolder
 from linewise.foundations.records import Family, ModelSpec, StudySpec
 
@@ -41,18 +42,19 @@ class NetworkEvidence:
 
     def answers(self, split: str) -> list[Predictions]:
         """Answers of each finished run on `validation` or `test`, where it has them."""
-        return [answers for _, answers in self._found(split)]
+        return [answers for _, answers in self.found(split)]
 
     def answered(self, split: str) -> list[Run]:
         """The runs that `answers` are of, in the same order."""
-        return [run for run, _ in self._found(split)]
+        return [run for run, _ in self.found(split)]
 
     def correct_SN(self, split: str) -> np.ndarray | None:
         """Whether each run was right on each image, bool; None without answers."""
         answers = self.answers(split)
         return np.stack([a.correct_N for a in answers]) if answers else None
 
-    def _found(self, split: str) -> list[tuple[Run, Predictions]]:
+    def found(self, split: str) -> list[tuple[Run, Predictions]]:
+        """Finished runs with their answers on a split."""
         if split not in self._answers:
             found = [(run, run.predictions(split)) for run in self.finished]
             self._answers[split] = [(run, answers) for run, answers in found if answers is not None]
@@ -69,10 +71,17 @@ class Evidence:
 
     @classmethod
     def gather(cls, folder: StudyFolder) -> Evidence:
-        """Read a study's records."""
+        """Read a study's records.
+
+        Raises:
+            DataError: a damaged file, or a run that answered other images than the runs before it.
+        """
         spec, runs = folder.spec(), folder.runs()
         by_label = {m.label: NetworkEvidence(m, [r for r in runs if r.label == m.label]) for m in spec.models}
-        return cls(folder, spec, list(by_label.values()))
+        networks = list(by_label.values())
+        for split in SPLITS:
+            _check_fit([pair for network in networks for pair in network.found(split)], len(spec.data.class_names))
+        return cls(folder, spec, networks)
 
     @cached_property
     def split(self) -> str:
@@ -90,3 +99,16 @@ class Evidence:
     def family(self, family: Family) -> list[NetworkEvidence]:
         """Networks of a family that have answers."""
         return [n for n in self.networks if n.family == family and n.answers(self.split)]
+
+
+def _check_fit(found: list[tuple[Run, Predictions]], classes: int) -> None:
+    """Refuse runs of another study: their answers are of other images, or of other classes."""
+    for run, answers in found:
+        same = np.array_equal(answers.labels_N, found[0][1].labels_N)
+        if not same or answers.probabilities_NK.shape[1] != classes:
+            raise DataError(
+                "these answers are of other images" if not same else "these answers are of other classes",
+                where=str(run.path / "predictions.npz"),
+                expected="answers on the images of the other runs" if not same else f"{classes:,} classes",
+                mend="remove this run's folder; the same `linewise compare --out` trains it again",
+            )

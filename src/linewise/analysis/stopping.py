@@ -84,11 +84,11 @@ def find_threshold(answered: Answered, budget: float, confidence: float) -> Foun
         DataError: so few images that even no loss at all would show nothing.
     """
     num_images = len(answered.labels_N)
-    needed = math.ceil(math.log1p(-confidence) / math.log1p(-budget))
-    if num_images < needed:
+    least = math.log1p(-confidence) / math.log1p(-budget)
+    if num_images < least:
         raise DataError(
             f"{num_images:,} validation images cannot show that at most {100 * budget:g} points are lost",
-            expected=f"at least {needed:,} at {100 * confidence:g} % confidence",
+            expected=f"at least {min(math.ceil(min(least, 1e15)), 10**15):,} at {100 * confidence:g} % confidence",
             mend="allow a larger --loss-budget, or train with more --validation images",
         )
     full_N, best = answered.full_N, Found(None, 0, 0, _upper(0, num_images, confidence), 1.0)

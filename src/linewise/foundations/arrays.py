@@ -104,6 +104,7 @@ def read_predictions(path: Path, split: str) -> Predictions | None:
             predicted_N.shape == labels_N.shape == (images,)
             and images > 0
             and 0 <= both.min() <= both.max() < classes
+            and bool(np.isfinite(probabilities_NK).all())
         )
     except (KeyError, ValueError, TypeError) as error:
         raise _damaged(path, str(error)) from None
@@ -152,6 +153,7 @@ def read_gallery(path: Path) -> Gallery:
         and images_GHWC.dtype == np.uint8
         and images_GHWC.ndim == 4
         and images_GHWC.shape[3] in (1, 3)
+        and min(images_GHWC.shape[1:]) > 0
         and indices_G.shape == images_GHWC.shape[:1]
         and indices_G.dtype.kind in "iu"
     )

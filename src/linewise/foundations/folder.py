@@ -56,15 +56,20 @@ class Run:
     def epochs(self) -> list[Epoch]:
         """The epoch table; epochs a diverged run did not reach are missing."""
         path = self.path / "epochs.csv"
-        if not path.exists():
+        if not path.exists() and self.record.status != "finished":
             return []
         try:
             with path.open(newline="", encoding="utf-8") as file:
-                return [Epoch.model_validate(row) for row in csv.DictReader(file)]
+                found = [Epoch.model_validate(row) for row in csv.DictReader(file)]
         except ValidationError as error:
             raise describe(error, where=str(path), kind=DataError) from None
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise DataError(f"cannot be read ({error})", where=str(path)) from None
+        if not found and self.record.status == "finished":
+            raise DataError(
+                "no epoch is told", where=str(path), expected="a line for each epoch of a finished run"
+            )
+        return found
 
     def predictions(self, split: str) -> Predictions | None:
         """Answers on `validation` or `test`; None where the run has none (diverged, test still sealed)."""
@@ -156,7 +161,10 @@ class StudyFolder:
     def openings(self) -> list[Opening]:
         if not self.openings_path.exists():
             return []
-        *lines, last = self.openings_path.read_text(encoding="utf-8").split("\n")
+        try:
+            *lines, last = self.openings_path.read_text(encoding="utf-8").split("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"cannot be read ({error})", where=str(self.openings_path)) from None
         found = [_opening(self.openings_path, line) for line in lines if line.strip()]
         if last.strip():  # a process was killed in the middle of this line, unless it is whole
             with suppress(DataError):

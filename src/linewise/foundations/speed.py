@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -21,7 +21,7 @@ class Turns(Record):
 
     label: str
     images: int = Field(ge=1)
-    seconds: list[float] = Field(min_length=1)
+    seconds: list[Annotated[float, Field(gt=0)]] = Field(min_length=1)
 
     @property
     def images_per_s(self) -> list[float]:

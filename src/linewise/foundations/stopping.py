@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -133,5 +133,5 @@ class StopRule(Record):
     bound: float = Field(ge=0, le=1)
     num_steps: int = Field(ge=1)
     read: float = Field(gt=0, le=1)
-    blank: list[int] | None = None
+    blank: list[Annotated[int, Field(ge=0, le=255)]] | None = None
     test: StopTest | None = None

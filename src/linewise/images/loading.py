@@ -78,6 +78,7 @@ def load_for(
     images: ImageOptions | None = None,
     data_dir: Path | None = None,
     progress: bool = False,
+    trained_fingerprint: str = "",
 ) -> Chosen:
     """Images for a saved model: its preprocessing, its class map by name.
 
@@ -85,9 +86,11 @@ def load_for(
         split: `train`, `validation`, `test` or `all`. Data without splits are taken whole, unless `splits` says
             how to divide them.
         splits: divide data without splits as a study did, so that its test images are found again.
+        trained_fingerprint: of the images when `splits` divided them in training; empty where it is not known.
 
     Raises:
-        DataError: the classes differ from the model's, or the data cannot be used.
+        DataError: the classes differ from the model's, the images are not those of `trained_fingerprint`, or the
+            data cannot be used.
     """
     if split not in (*SPLITS, "all"):
         raise ConfigError(f"unknown split {split!r}", where="--split", expected=f"one of {', '.join(SPLITS)}, all")
@@ -97,6 +100,8 @@ def load_for(
     found = draft.find()
     if splits is not None and split != "all":
         draft.split(found)
+        if trained_fingerprint:
+            draft.check_unchanged(trained_fingerprint)
         chosen = draft.parts[split]
     elif split == "all" or len(found.parts) == 1:
         split = "all"
@@ -134,9 +139,7 @@ class Draft:
         """All of it, in order."""
         found = self.find()
         self.split(found)
-        self.fingerprint = fingerprint(
-            self.class_names, {s: (p.images_NHWC, p.labels_N) for s, p in self.parts.items()}
-        )
+        self.fingerprint = self._fingerprint()
         self.duplicates = find_duplicates(self.parts)
         official = self.opened is not None and self.opened.official
         judge(
@@ -148,6 +151,25 @@ class Draft:
             allow_leaks=self.options.allow_leaks,
             official=official,
         )
+
+    def _fingerprint(self) -> str:
+        return fingerprint(self.class_names, {s: (p.images_NHWC, p.labels_N) for s, p in self.parts.items()})
+
+    def check_unchanged(self, trained_fingerprint: str) -> None:
+        """Refuse images that are divided otherwise than in training: images trained on would be among the others.
+
+        Raises:
+            DataError: the fingerprint is another one.
+        """
+        self.fingerprint = self._fingerprint()
+        if self.fingerprint != trained_fingerprint:
+            raise DataError(
+                f"the images changed since this network was trained (fingerprint {self.fingerprint[:12]}, "
+                f"was {trained_fingerprint[:12]}), so that images it was trained on may be among the others",
+                where=self.where,
+                expected="the same images",
+                mend="restore them, or name a folder of new images alone",
+            )
 
     def find(self) -> Found:
         """Read the source and bring all images to one shape; classes are those of the training images."""

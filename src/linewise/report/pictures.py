@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from linewise.analysis.evidence import Evidence
+from linewise.foundations.errors import DataError
 
 MOST_BYTES = 6_000_000
 """Uncompressed bytes of the sheet; more images are left out, those most often wrong are kept."""
@@ -103,6 +104,16 @@ def pictures(evidence: Evidence) -> Pictures | None:
     if gallery is None or not len(gallery.indices_G) or not runs:
         return None
     answers_NR = np.stack(answers, axis=1)
+    last = int(gallery.indices_G.max())
+    if gallery.indices_G.min() < 0 or last >= len(answers_NR):
+        raise DataError(
+            f"image {last:,} of {len(answers_NR):,} test images"
+            if last >= len(answers_NR)
+            else "a negative position in the test set",
+            where=str(evidence.folder.gallery_path),
+            expected="positions in the test set of this study",
+            mend="remove this file; the report is then made without pictures",
+        )
     labels_G = evidence.labels_N[gallery.indices_G]
     wrong_G = (answers_NR[gallery.indices_G] != labels_G[:, None]).sum(axis=1)
     most = max(50, MOST_BYTES // int(np.prod(gallery.images_GHWC.shape[1:])))

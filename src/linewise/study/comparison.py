@@ -78,6 +78,12 @@ def run_tuning(
     wanted = make_spec(config, images.record, command)
     if wanted.tuning is None:
         raise ConfigError("no number of trials", where="--trials", expected="a number, such as 20")
+    if not any(model.cost.parameters for model in wanted.models):
+        raise ConfigError(
+            f"nothing to tune in {', '.join(model.label for model in wanted.models)}",
+            where="--models",
+            expected="a network with trained parameters",
+        )
     spec = reconcile(path, wanted.model_copy(update={"seeds": []}))
     _check_storage(spec, storage)
     with _begun(path, spec, events) as (folder, workplace):

@@ -105,7 +105,8 @@ def images_for(run: Path, saved: Saved, data: str, split: str, data_dir: Path | 
     image. Opening test images is logged first.
 
     Raises:
-        DataError: the classes differ from the model's, or the data cannot be used.
+        DataError: the classes differ from the model's, the images changed since it was trained, or the data cannot
+            be used.
     """
     options = saved.card.trained.get("options", {})
     known = (options.get("source"), saved.card.trained.get("data")) if isinstance(options, dict) else ()
@@ -123,6 +124,7 @@ def images_for(run: Path, saved: Saved, data: str, split: str, data_dir: Path | 
         splits=splits,
         data_dir=data_dir,
         progress=True,
+        trained_fingerprint=str(saved.card.trained.get("fingerprint") or "") if again else "",
     )
 
 

@@ -88,7 +88,7 @@ def early_reader(saved: Saved, rule: StopRule) -> EarlyReader:
     """The network reading by its rule.
 
     Raises:
-        ConfigError: the rule is that of other weights.
+        ConfigError: the rule is that of other weights. DataError: it does not fit the network.
     """
     if rule.sha256 != saved.card.sha256:
         raise ConfigError(
@@ -96,6 +96,12 @@ def early_reader(saved: Saved, rule: StopRule) -> EarlyReader:
         )
     network, blank_CHW = reader_of(saved), None
     if rule.blank is not None:
+        if len(rule.blank) != network.config.in_chans:
+            raise DataError(
+                f"blank = {rule.blank}, and the network sees {network.config.in_chans} channels",
+                where=FILE,
+                mend="run `linewise calibrate` again",
+            )
         height, width = network.config.img_size
         page_NHWC = np.broadcast_to(np.array(rule.blank, dtype=np.uint8), (1, height, width, len(rule.blank)))
         pre = saved.card.preprocessing

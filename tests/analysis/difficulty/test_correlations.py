@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from linewise.analysis.difficulty.correlations import correlations
+from linewise.analysis.difficulty.correlations import _scores, correlations
 from linewise.analysis.difficulty.measures import Witness
 
 
@@ -92,3 +92,14 @@ def test_the_same_runs_would_agree_by_chance_alone() -> None:
 def test_measures_that_never_vary_are_left_out() -> None:
     still = [Witness("recurrent", half, {"wrong": np.zeros(20)}) for half in (0, 1)]
     assert correlations(still).pairs == []
+
+
+def test_samples_in_which_all_images_are_alike() -> None:
+    """Rounding leaves them a spread of nearly nothing, which is none."""
+    array_N = np.zeros(67)
+    array_N[0] = 1 / 3
+    weights_BN = np.ones((2, 67))
+    weights_BN[1, 0] = 0
+    scores_BN = _scores(array_N, weights_BN)
+    assert np.isfinite(scores_BN[0]).all()
+    assert np.isnan(scores_BN[1]).all()

@@ -134,3 +134,15 @@ def test_two_seeds_give_an_interval_over_images_only() -> None:
     found = gap_interval(equal(margin_RN), first_R)
     assert (found.num_seeds, found.covers_seeds) == (2, False)
     assert found.low < found.estimate < found.high
+
+
+def test_gap_with_one_mistake() -> None:
+    """Without the image that every run gets wrong κ is not defined: the interval says nothing, and is no NaN."""
+    hard_RN = np.zeros((6, 20), dtype=bool)
+    hard_RN[:, 3] = True
+    found = gap_interval(hard_RN, np.arange(6) < 3)
+    assert (found.estimate, found.low, found.high) == (0.0, -2.0, 2.0)
+
+
+def test_undefined_overlap_is_no_difference() -> None:
+    assert exchange(kappa(np.zeros((8, 20), dtype=bool)), np.arange(8) < 4) is None

@@ -105,3 +105,16 @@ def test_kinds_of_pairs_are_means_over_the_right_runs(tmp_path: Path) -> None:
     assert found.labels == list(networks)
     assert found.families is None  # one convolutional network
     assert found.equal_GG.shape == (4, 4)
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_all_right_and_all_wrong(tmp_path: Path, wrong: bool) -> None:
+    make_study(tmp_path, errors={"lstm": 0.0, "cnn": 0.0}, seeds=4, num_test=20, class_names=["a", "b"])
+    labels_N = np.arange(20) % 2
+    for run in sorted((tmp_path / "runs").iterdir()):
+        write_predictions(run, "test", np.eye(2, dtype=np.float32)[labels_N ^ wrong], labels_N)
+    found = summarise(StudyFolder.open(tmp_path)).overlap
+    assert found is not None
+    assert found.verdict == ("no difference shown" if wrong else "no mistakes")
+    assert found.gap is not None
+    assert np.isfinite([found.gap.estimate, found.gap.low, found.gap.high]).all()

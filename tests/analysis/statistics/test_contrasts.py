@@ -127,3 +127,13 @@ def test_nothing_varies() -> None:
     padded = np.array([1, 1, 1, 1, 1, -1])
     assert found.p_value() == pytest.approx(2 * stats.norm.sf(padded.mean() / np.sqrt(padded.var() / 6)))
     assert contrast([Moments.of(same), Moments.of(same)], [1, -1]).p_value() == 1
+
+
+def test_p_where_the_rest_explains_all_of_the_seeds() -> None:
+    """The p-value belongs to the interval: with two images, a few runs of each cannot tell networks apart."""
+    first = Moments.of(np.array([[1.0, 1.0], [1.0, 0.0], [0.0, 1.0]]))
+    found = contrast((first, Moments.of(np.zeros((2, 2)))), (1, -1))
+    assert found.estimate == pytest.approx(2 / 3)
+    assert found.seeds > 0
+    assert found.half_width(0.95) == 0
+    assert found.p_value() > 0.05

@@ -10,6 +10,7 @@ from scipy import optimize, stats
 from statsmodels.stats.power import TTestPower
 
 from linewise.analysis.statistics.contrasts import Contrast, Moments, satterthwaite
+from linewise.analysis.statistics.paired import paired
 from linewise.analysis.statistics.power import ONE_SEED, Components, Needed, needed, smallest_visible
 
 STUDY = Components(images=0.012, seeds=(4e-6, 2e-6), rest=(0.014, 0.01), num_seeds=(3, 3), num_images=10_000)
@@ -126,3 +127,15 @@ def test_one_seed_says_nothing_of_seeds() -> None:
 def test_two_seeds_and_many_pairs_may_see_nothing_at_all() -> None:
     wild = Components(images=0.1, seeds=(0.05, 0.05), rest=(0.1, 0.1), num_seeds=(2, 2), num_images=100)
     assert wild.smallest(num_pairs=36) is None
+
+
+def test_nothing_varies() -> None:
+    """Runs that are all right say nothing of how small a difference would have been found."""
+    right_SN = np.ones((3, 5))
+    assert smallest_visible(right_SN, right_SN) is None
+    assert needed(right_SN, right_SN, 0.01) == Needed(
+        None, None, "nothing varies between these runs, so it is not known how much others would"
+    )
+    assert paired(right_SN, right_SN).text.endswith(
+        "Nothing varies between these runs, so what else would have been found is not known."
+    )

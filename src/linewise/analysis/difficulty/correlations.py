@@ -105,5 +105,5 @@ def _scores(array_N: np.ndarray, weights_BN: np.ndarray) -> np.ndarray:
     total_B = weights_BN.sum(axis=1, keepdims=True)
     rank_BV -= (rank_BV * count_BV).sum(axis=1, keepdims=True) / total_B
     length_B = np.sqrt((rank_BV**2 * count_BV).sum(axis=1, keepdims=True))
-    with np.errstate(invalid="ignore"):  # a sample in which all images are alike
-        return (rank_BV / length_B)[:, code_N]
+    alike_B = length_B <= 1e-9 * total_B**1.5  # a sample in which all images are alike, but for rounding
+    return np.where(alike_B, np.nan, rank_BV / np.where(alike_B, 1.0, length_B))[:, code_N]

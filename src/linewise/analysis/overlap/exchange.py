@@ -18,6 +18,8 @@ from linewise.analysis.overlap.spread import half_width
 
 ALL_ARRANGEMENTS, DRAWS, BLOCKS = 20_000, 20_000, 200
 ALPHA = 1 - CONFIDENCE
+WIDEST = 2.0
+"""Half width of an interval that says nothing: κ lies between -1 and 1, so two differ by 2 at most."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def exchange(overlap_UU: np.ndarray, first_U: np.ndarray) -> Exchange | None:
         first_U: bool, the units of the first group.
 
     Returns:
-        None where a group is empty or neither has two units.
+        None where a group is empty, neither has two units, or an overlap that counts is not defined.
     """
     units, first = len(first_U), int(first_U.sum())
     if not 0 < first < units or units < 3:
@@ -82,6 +84,8 @@ def exchange(overlap_UU: np.ndarray, first_U: np.ndarray) -> Exchange | None:
     first_AU = np.zeros((len(chosen), units))
     np.put_along_axis(first_AU, chosen, 1.0, axis=1)
     below = float(_below_floor(*seen)[0])
+    if not math.isfinite(below):
+        return None  # an overlap that is not defined, as between runs that are wrong everywhere
     as_large = int((_below_floor(*_means(overlap_UU, first_AU)) >= below - 1e-9).sum())
     p = (as_large + extra) / (number + extra)
     within = float(seen[0][0]), float(seen[1][0])
@@ -110,6 +114,8 @@ def gap_interval(hard_RN: np.ndarray, first_R: np.ndarray) -> Interval:
         for group in (groups if covers else [])
     ]
     half = half_width(part, left_out)
+    if not math.isfinite(half):  # one block held every mistake of two runs: nothing is known of other images
+        half = WIDEST
     return Interval(estimate, estimate - half, estimate + half, images, min(map(len, groups)), covers)
 
 

@@ -94,13 +94,17 @@ class Overlap:
 
 
 def overlap(evidence: Evidence) -> Overlap | None:
-    """Compare the mistakes of every two runs of a study; None unless both families have answers."""
+    """Compare the mistakes of every two runs of a study; None unless both families have answers, on
+    two images or more."""
     reader, convolver = best(evidence.family("recurrent")), best(evidence.family("convolutional"))
     runs = Gathered.gather(evidence)
     if reader is None or convolver is None or runs is None:
         return None
     best_R = runs.of(reader.label) | runs.of(convolver.label)
-    num_hard = _num_hard(runs, best_R)
+    num_images = len(evidence.labels_N)
+    if num_images < 2:
+        return None
+    num_hard = min(_num_hard(runs, best_R), num_images - 1)  # κ needs an image of either kind
     hard_RN = hardest(runs.margin_RN, max(1, num_hard))
     equal_RR = kappa(~hard_RN)
     equal_GG = between_groups(equal_RR, runs.network_R)

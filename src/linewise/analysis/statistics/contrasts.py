@@ -78,7 +78,8 @@ class Contrast:
     def p_value(self) -> float:
         """One minus the confidence of the interval that just reaches zero; at least 1e-100.
 
-        Where nothing varies, there is no such interval; an image is added for each side (Bonett and Price 2012).
+        Where nothing varies, or no more than the rest explains, there is no such interval; an image is added for
+        each side (Bonett and Price 2012).
         """
 
         def beyond(log_p: float) -> float:
@@ -86,7 +87,7 @@ class Contrast:
 
         if self.estimate == 0:
             return 1.0
-        if self.images + self.seeds == 0:
+        if self.half_width(1 - 2 * TAIL_95) == 0:
             padded = np.concatenate([self.per_image_N, [1.0, -1.0]])
             z = abs(float(padded.mean())) / math.sqrt(float(padded.var()) / len(padded))
             return max(LEAST_P, 2 * float(special.ndtr(-z)))

@@ -53,6 +53,11 @@ class Components:
             images,
         )
 
+    @property
+    def nothing_varies(self) -> bool:
+        """Whether all runs gave the same answers apart: then a difference on other images cannot be foreseen."""
+        return self.images == 0 and not any(self.seeds) and not any(self.rest)
+
     def power(self, difference: float, num_pairs: int = 1) -> float:
         """How often the test of `paired` would find a difference.
 
@@ -64,7 +69,10 @@ class Components:
         return _found(difference, half_Q, spread)
 
     def smallest(self, power: float = POWER, num_pairs: int = 1) -> float | None:
-        """The difference that is found with this power; None where not even a difference of 1 is."""
+        """The difference that is found with this power; None where not even a difference of 1 is, or where
+        nothing varies."""
+        if self.nothing_varies:
+            return None
         half_Q, spread = self._reach(num_pairs)
 
         def missing(difference: float) -> float:
@@ -107,6 +115,7 @@ class Needed:
 
 
 ONE_SEED = "with one seed it is not known how much seeds matter"
+NOTHING_VARIES = "nothing varies between these runs, so it is not known how much others would"
 
 
 def smallest_visible(
@@ -117,7 +126,7 @@ def smallest_visible(
     The variances are this study's own, so with three seeds the figure is a rough one.
 
     Returns:
-        None with one seed on either side, and where no difference at all could have been seen.
+        None with one seed on either side, where nothing varies, and where no difference could have been seen.
     """
     found = Components.of(Moments.of(first_SN), Moments.of(second_SN))
     return found.smallest(power, num_pairs) if found else None
@@ -134,6 +143,8 @@ def needed(
     found = Components.of(Moments.of(first_SN), Moments.of(second_SN))
     if found is None:
         return Needed(None, None, ONE_SEED)
+    if found.nothing_varies:
+        return Needed(None, None, NOTHING_VARIES)
     difference, reasons = abs(difference), []
 
     def enough(**changed: Any) -> bool:

@@ -9,7 +9,16 @@ import numpy as np
 from linewise.analysis.beside import best
 from linewise.analysis.evidence import Evidence, NetworkEvidence
 from linewise.analysis.intervals import Interval, difference
-from linewise.analysis.statistics.power import ONE_SEED, POWER, Needed, needed, smallest_visible
+from linewise.analysis.statistics.contrasts import Moments
+from linewise.analysis.statistics.power import (
+    NOTHING_VARIES,
+    ONE_SEED,
+    POWER,
+    Components,
+    Needed,
+    needed,
+    smallest_visible,
+)
 
 ASKED = (0.01, 0.005, 0.002, 0.001)
 """Differences asked about beside the one observed; fixed beforehand, so that they owe nothing to these runs."""
@@ -50,7 +59,11 @@ def sight(evidence: Evidence) -> Sight | None:
     smallest = smallest_visible(reader_SN, convolver_SN)
     reason = ""
     if smallest is None:
-        reason = ONE_SEED if min(num_seeds) == 1 else "seeds vary so much that no difference could be found"
+        reason = "seeds vary so much that no difference could be found"
+        if min(num_seeds) == 1:
+            reason = ONE_SEED
+        elif (parts := Components.of(Moments.of(reader_SN), Moments.of(convolver_SN))) and parts.nothing_varies:
+            reason = NOTHING_VARIES
     sizes = [size for size in (abs(observed.estimate), *ASKED) if size > 0]
     asked = [(size, needed(reader_SN, convolver_SN, size)) for size in sizes] if min(num_seeds) > 1 else []
     return Sight(reader.label, convolver.label, observed, num_seeds, POWER, smallest, reason, asked)

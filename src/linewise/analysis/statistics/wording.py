@@ -19,6 +19,8 @@ def tell(found: Paired) -> str:
         seen = (
             f"A difference of {100 * found.smallest_visible:.2f} points would have been found four times in five."
             if found.smallest_visible is not None
+            else "Nothing varies between these runs, so what else would have been found is not known."
+            if found.bootstrap.low == found.bootstrap.high
             else "This study could not have shown any difference."
         )
         return (

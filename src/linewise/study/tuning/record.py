@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from linewise.foundations.errors import DataError
 from linewise.foundations.folder import StudyFolder
 from linewise.foundations.records import ModelSpec, StudySpec, TuningPlan
 from linewise.foundations.tuning import Dial, NetworkTuning, TrialRecord, TuningRecord
@@ -10,11 +11,22 @@ from linewise.study.tuning.sampler import importance
 
 
 def begun(folder: StudyFolder, spec: StudySpec, images: ImageSet) -> TuningRecord:
-    """The record that an earlier call left, or an empty one."""
+    """The record that an earlier call left, or an empty one.
+
+    Raises:
+        DataError: the record is damaged, or of another study.
+    """
     there = folder.tuning()
-    if there is not None:
-        return there
     assert spec.tuning is not None
+    if there is not None:
+        if (there.plan, there.data_fingerprint) != (spec.tuning, spec.data.fingerprint):
+            raise DataError(
+                "the tuning of another study: other images, or another number of trials, epochs or images",
+                where=str(folder.tuning_path),
+                expected="what this study's own tuning wrote",
+                mend="restore the file, or remove it: the journal still has this study's trials",
+            )
+        return there
     return TuningRecord(
         plan=spec.tuning,
         data_fingerprint=spec.data.fingerprint,
