@@ -1,11 +1,13 @@
 """The PyTorch loop that tutorials teach: one model on MNIST, one JSON line on standard output.
 
-    python benchmarks/rivals/tutorial.py lstm [--seed 0] [--epochs 5] [--images 40000] [--batch-size 64] [--data FOLDER]
+    python benchmarks/rivals/tutorial.py lstm [--seed 0] [--epochs 5] [--images 40000] [--batch-size 64]
+                                              [--data FOLDER]
 
-Written after PyTorch's own pages ("Datasets & DataLoaders", "Training with PyTorch") and the MNIST guides that follow
-them: a `Dataset` that gives a PIL image turned into a tensor per item, as torchvision's MNIST with `ToTensor` and
-`Normalize` does (its lines are repeated here, because torchvision itself is not installed), a shuffling `DataLoader`,
-Adam with 1e-3, a line per epoch. Threads, workers of the loader and the rest are PyTorch's defaults.
+Written after PyTorch's own pages ("Datasets & DataLoaders", "Training with PyTorch") and the MNIST guides that
+follow them: a `Dataset` that gives a PIL image turned into a tensor per item, as torchvision's MNIST with
+`ToTensor` and `Normalize` does (its lines are repeated here, because torchvision itself is not installed), a
+shuffling `DataLoader`, Adam with 1e-3, a line per epoch. Threads, workers of the loader and the rest are PyTorch's
+defaults.
 """
 
 from __future__ import annotations
