@@ -13,6 +13,7 @@ from linewise.foundations.speed import Turns
 
 TRAIN, MANY, ONE = "train", "1000", "1"
 """Kinds of work, as in `foundations.speed`."""
+ProbeKind = Literal["product", "convolution"]
 
 
 class Spread(Record):
@@ -39,7 +40,7 @@ class Probe(Record):
         seconds: for one, one value per round.
     """
 
-    kind: Literal["product", "convolution"]
+    kind: ProbeKind
     threads: int = Field(ge=1)
     flops: int = Field(ge=1)
     seconds: list[float] = Field(min_length=1)

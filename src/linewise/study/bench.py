@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from linewise.foundations.bench import MANY, ONE, TRAIN, Bench, Probe, Timed
+from linewise.foundations.bench import MANY, ONE, TRAIN, Bench, Probe, ProbeKind, Timed
 from linewise.foundations.environment import environment
 from linewise.foundations.errors import ConfigError
 from linewise.foundations.records import Match, ModelSpec, Recipe
@@ -33,7 +33,7 @@ STEPS, NUM_CLASSES = 4, 10
 """Training steps in one piece of work; classes of the images that are made up."""
 LEAST_S = {TRAIN: 0.1, MANY: 0.05, ONE: 0.01}
 """Kind of work → least duration of a turn, seconds."""
-PROBES: tuple[Literal["product", "convolution"], ...] = ("product", "convolution")
+PROBES: tuple[ProbeKind, ...] = ("product", "convolution")
 KINDS = (ONE, MANY, TRAIN)
 
 
@@ -69,7 +69,7 @@ def bench(
         for number, (spec, _) in enumerate(labelled)
     ]
     widths = dict.fromkeys([threads, 1, usable_cores()])
-    probes = [(kind, n) for n in widths for kind in PROBES]
+    probes: list[tuple[ProbeKind, int]] = [(kind, n) for n in widths for kind in PROBES]
     probing = [probe(kind, n, back_to=threads) for kind, n in probes]
     turns: dict[str, list[list[float]]] = {}
     counts = {TRAIN: STEPS * batch_size, MANY: int(MANY), ONE: int(ONE)}
