@@ -110,9 +110,9 @@ def foot(bench: Bench) -> str:
     """How to read it."""
     n = len(bench.probes[0].seconds)
     return (
-        f"Medians (quartiles) of n = {n} rounds in which all had their turn. Of the product: operations per second in "
-        "training, forward and backward, as a share of the matrix product's on as many threads; of the best: of "
-        "the faster of product and convolution."
+        f"Medians (quartiles) of n = {n} rounds in which all had their turn. Of the product: operations per "
+        "second in training, forward and backward, as a share of the matrix product's on as many threads; of the "
+        "best: of the faster of product and convolution."
     )
 
 
