@@ -34,7 +34,7 @@ def print_bench(bench: Bench) -> None:
     for row in cells(bench):
         table.add_row(*map(Text, row))
     out.print(table)
-    for line in ("", *beside_lines(bench), foot(bench)):
+    for line in ("", *beside_lines(bench), *notes(bench), foot(bench)):
         out.print(Text(line), soft_wrap=True)
 
 
@@ -46,7 +46,7 @@ def leaderboard_section(bench: Bench) -> tuple[str, str]:
         f"{machine(bench)}.", "", *(f"{line}  " for line in probe_lines(bench)), "",
         "| " + " | ".join(HEADERS) + " |", "|---" + "|--:" * (len(HEADERS) - 1) + "|",
         *("| " + " | ".join([f"`{row[0]}`", *row[1:]]) + " |" for row in cells(bench)),
-        "", *(f"- {line}" for line in beside_lines(bench)), "", foot(bench),
+        "", *(f"- {line}" for line in (*beside_lines(bench), *notes(bench))), "", foot(bench),
     ]  # fmt: skip
     title = (
         f"{bench.date}, {env.processor}, {env.cores} cores: networks, {height}×{width}, batch {bench.batch_size}"
@@ -104,6 +104,11 @@ def beside_lines(bench: Bench) -> list[str]:
         for row in bench.rows()
         if row["beside_torch"]
     ]
+
+
+def notes(bench: Bench) -> list[str]:
+    """Networks that miss the budget, and why."""
+    return [f"{t.model.label}: {t.model.note}" for t in bench.networks if t.model.note and t.layers == "linewise"]
 
 
 def foot(bench: Bench) -> str:

@@ -1,0 +1,180 @@
+"""How time grows with batch, width, steps, images and workers: measured, and drawn beside the expected slope.
+
+    python benchmarks/scaling.py [--rounds 5] [--out docs/figures/scaling.png] [--points FILE.json]
+
+One training step (forward, backward, optimiser) of an LSTM, a GRU and the small convolutional network, one thread;
+in every round each value has its turn. `images`: one epoch of the training loop over so many images. `workers`: an
+epoch of 1,024 images in each of so many single-threaded processes, started together, until the last has ended; the
+time should stay the same up to the number of cores, and then grow with the number of processes.
+
+Expected: the time grows with the operations of the closed forms: with batch, steps and images in proportion,
+with the width of a recurrent layer as D·U + U². Where the exponent between two points is off by more than
+0.35 from that of the operations, it is printed as a jump. Points that are in `--points` already are not measured
+again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import multiprocessing
+import os
+import statistics
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from multiprocessing.queues import SimpleQueue
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from linewise.foundations.environment import processor
+from linewise.foundations.records import Recipe
+from linewise.images.batches import Batches
+from linewise.models import create_model
+from linewise.models.training_cost import training_macs
+from linewise.study.executors import usable_cores
+from linewise.study.job import pin_threads
+from linewise.training.alternation import Task, alternate, learning
+
+MODELS = {"lstm": {"hidden": 128}, "gru": {"hidden": 128}, "cnn": {"stem": 16, "middle": 48, "last": 96}}
+BATCHES, WIDTHS, STEPS = (1, 4, 16, 64, 128, 256, 512), (16, 32, 64, 128, 256), (7, 14, 28, 56, 112)
+IMAGES, EACH = (256, 512, 1024, 2048, 4096), 1024
+OFF = 0.35
+"""Difference of two exponents that is called a jump."""
+Point = dict[str, Any]
+
+
+def step(name: str, batch: int, height: int = 28, **sizes: object) -> tuple[Task, float]:
+    """One training step, and its multiply-accumulates."""
+    torch.manual_seed(0)
+    sizes = {**MODELS[name], **sizes}
+    network = create_model(name, num_classes=10, img_size=(height, 28), **sizes)
+    return learning(network, images(batch, height), Recipe(batch_size=batch)), batch * training_macs(
+        network.config
+    )
+
+
+def images(count: int, height: int = 28) -> Batches:
+    rng = np.random.default_rng(0)
+    return Batches(
+        rng.integers(0, 256, (count, height, 28, 1), dtype=np.uint8), np.arange(count) % 10, [0.5], [0.3]
+    )
+
+
+def width_of(name: str, width: int) -> dict[str, int]:
+    return {"stem": width // 8, "middle": width // 2, "last": width} if name == "cnn" else {"hidden": width}
+
+
+def wide(name: str, width: int) -> tuple[Task, float]:
+    """One step of a network of this width."""
+    return step(name, 128, **width_of(name, width))
+
+
+def epoch(name: str, count: int) -> tuple[Task, float]:
+    """One epoch of the training loop in batches of 128."""
+    network = create_model(name, num_classes=10, **MODELS[name])
+    return learning(network, images(count), Recipe(batch_size=128)), count * training_macs(network.config)
+
+
+def in_turns(
+    dial: str, values: tuple[int, ...], make: Callable[[str, int], tuple[Task, float]], rounds: int
+) -> list:
+    points = []
+    for name in MODELS:
+        if name == "cnn" and dial == "steps":
+            continue  # it does not step
+        made = [make(name, value) for value in values]
+        turns = alternate([task for task, _ in made], rounds=rounds, at_least_s=0.02)
+        for value, (_, macs), seconds in zip(values, made, turns, strict=True):
+            points.append(point(dial, name, value, seconds, macs))
+    return points
+
+
+def _worker(rounds: int, ready: Barrier, ended: SimpleQueue) -> None:
+    pin_threads(1)
+    for name in MODELS:
+        task, _ = epoch(name, EACH)
+        task()
+        for _ in range(rounds):
+            ready.wait()
+            task()
+            ended.put(time.perf_counter())
+
+
+def side_by_side(rounds: int) -> list[Point]:
+    """An epoch in one process and more, up to twice the cores; from the common start until the last has ended."""
+    context, points = multiprocessing.get_context("spawn"), []
+    for count in range(1, 2 * usable_cores() + 1):
+        ready, ended = context.Barrier(count + 1), context.SimpleQueue()
+        workers = [context.Process(target=_worker, args=(rounds, ready, ended)) for _ in range(count)]
+        for worker in workers:
+            worker.start()
+        for name in MODELS:
+            seconds = []
+            for _ in range(rounds):
+                ready.wait()
+                started = time.perf_counter()
+                seconds.append(max(ended.get() for _ in workers) - started)
+            points.append(point("workers", name, count, seconds, macs=max(1.0, count / usable_cores())))
+        for worker in workers:
+            worker.join()
+    return points
+
+
+def point(dial: str, name: str, value: int, seconds: list[float], macs: float) -> Point:
+    low, middle, high = statistics.quantiles(seconds, n=4)
+    return {"dial": dial, "network": name, "value": value, "s": middle, "low": low, "high": high, "macs": macs}
+
+
+def jumps(points: list[Point]) -> list[str]:
+    """Where the time grows otherwise than the operations, in words."""
+    found = []
+    for before, after in pairwise(points):
+        if (before["dial"], before["network"]) != (after["dial"], after["network"]):
+            continue
+        stride = math.log(after["value"] / before["value"])
+        time_exponent, work_exponent = (math.log(after[key] / before[key]) / stride for key in ("s", "macs"))
+        if abs(time_exponent - work_exponent) > OFF:
+            found.append(
+                f"{after['network']}, {after['dial']} {before['value']} to {after['value']}: time grows with "
+                f"exponent {time_exponent:.2f}, operations with {work_exponent:.2f}"
+            )
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=Path("docs/figures/scaling.png"))
+    parser.add_argument("--points", type=Path, help="Keep the figures here, or draw those that are there.")
+    chosen = parser.parse_args()
+    known = chosen.points and chosen.points.exists()
+    points: list[Point] = json.loads(chosen.points.read_text()) if known else []
+    pin_threads(1)
+    dials: dict[str, Callable[[], list[Point]]] = {
+        "batch": lambda: in_turns("batch", BATCHES, step, chosen.rounds),
+        "width": lambda: in_turns("width", WIDTHS, wide, chosen.rounds),
+        "steps": lambda: in_turns("steps", STEPS, lambda n, t: step(n, 128, height=t), chosen.rounds),
+        "images": lambda: in_turns("images", IMAGES, epoch, chosen.rounds),
+        "workers": lambda: side_by_side(chosen.rounds),
+    }
+    for dial, measure in dials.items():
+        if dial not in {point["dial"] for point in points}:
+            points += measure()
+            if chosen.points:
+                chosen.points.write_text(json.dumps(points))
+    from scaling_chart import draw
+
+    draw(points, chosen.out)
+    print(f"{processor()}, {os.cpu_count()} cores, torch {torch.__version__}; n = {chosen.rounds} rounds")
+    for line in jumps(points):
+        print(f"- {line}")
+
+
+if __name__ == "__main__":
+    main()
