@@ -1,4 +1,4 @@
-"""The picture of scaling.py: measured times, and the slope of the operations through the largest point."""
+"""The picture of scaling.py: measured times, and what is expected of them."""
 
 from __future__ import annotations
 
@@ -24,16 +24,6 @@ COLOURS = {"lstm": RECURRENT[0], "gru": RECURRENT[1], "cnn": CONVOLUTIONAL[0]}
 def draw(points: list[dict[str, Any]], out: Path) -> None:
     """Write a PNG, a panel per dial, both axes logarithmic."""
     frame = pd.DataFrame(points)
-    last = frame.groupby(["dial", "network"])["value"].transform("max")
-    largest = frame[frame["value"] == last].set_index(["dial", "network"])
-    keys = list(zip(frame["dial"], frame["network"], strict=True))
-    # workers: 1 is what is expected of one process; elsewhere small sizes have fixed costs, so the largest leads
-    first = frame[frame["value"] == 1].set_index(["dial", "network"])
-    through = [first if dial == "workers" else largest for dial, _ in keys]
-    frame["expected"] = [
-        macs * at.loc[key, "s"] / at.loc[key, "macs"]
-        for macs, key, at in zip(frame["macs"], keys, through, strict=True)
-    ]
     panels = [_panel(frame[frame["dial"] == dial], title) for dial, title in TITLES.items()]
     rows = alt.vconcat(alt.hconcat(*panels[:2]), alt.hconcat(*panels[2:4]), alt.hconcat(*panels[4:]))
     spec = {**rows.to_dict(), "config": CONFIG}
@@ -47,9 +37,14 @@ def _panel(frame: pd.DataFrame, title: str) -> alt.LayerChart:
         "network:N", scale=alt.Scale(domain=list(COLOURS), range=list(COLOURS.values())), title=None
     )
     base = alt.Chart(frame, title=title, width=300, height=220).encode(x=x, color=colour)
-    y = alt.Y("s:Q", scale=alt.Scale(type="log"), title="seconds")
+    shape = alt.Shape(
+        "network:N", scale=alt.Scale(domain=list(COLOURS), range=["circle", "square", "triangle-up"]), title=None
+    )
+    unit = "seconds" if "Workers" in title else "processor seconds"
+    log = alt.Scale(type="log", nice=False)
+    y = alt.Y("s:Q", scale=log, title=unit, axis=alt.Axis(tickCount=5))
     return alt.layer(
-        base.mark_line(strokeDash=[4, 4], opacity=0.7).encode(y=alt.Y("expected:Q", scale=alt.Scale(type="log"))),
-        base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", title="seconds"), y2="high:Q"),
-        base.mark_point(filled=True, size=50, opacity=1).encode(y=y, shape=alt.Shape("network:N", title=None)),
+        base.mark_line(strokeDash=[4, 4], opacity=0.7).encode(y=alt.Y("expected:Q", scale=log, title=unit)),
+        base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", scale=log, title=unit), y2="high:Q"),
+        base.mark_point(filled=True, size=50, opacity=1).encode(y=y, shape=shape),
     )
