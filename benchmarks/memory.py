@@ -3,8 +3,8 @@
     python benchmarks/memory.py [--images 4000] [--models lstm,gru,cnn] [--epochs 1]
 
 Runs `linewise compare mnist` and reads /proc of the command and of its workers ten times a second (Linux). A
-worker's own memory is what it does not share (`Private_*` in smaps_rollup) and its part of what it shares (Pss): the images
-are a memory map that all workers share. Printed: the largest values seen.
+worker's own memory is what it does not share (`Private_*` in smaps_rollup); its part of what it shares is in Pss:
+the images are a memory map that all workers share. Printed: the largest values seen.
 """
 
 from __future__ import annotations
