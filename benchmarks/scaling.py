@@ -8,10 +8,10 @@ epoch of 1,024 images in each of so many single-threaded processes, started toge
 time should stay the same up to the number of cores, and then grow with the number of processes.
 
 The first four are processor seconds, which other work on the machine hardly touches and which are those of the
-clock for one thread on a machine at rest; the workers' are seconds of the clock. Expected of the four: a fixed cost,
-plus an element-wise part that grows with the dial itself, plus the multiply-accumulates of the closed forms (for the
-width of a recurrent layer D·U + U²), the three rates fitted per line. A point more than a quarter off is printed as
-a jump. Points that are in `--points` already are not measured again.
+clock for one thread on a machine at rest; the workers' are seconds of the clock. Expected of the four: a fixed
+cost, plus an element-wise part that grows with the dial itself, plus the multiply-accumulates of the closed forms
+(for the width of a recurrent layer D·U + U²), the three rates fitted per line. A point more than a quarter off is
+printed as a jump. Points that are in `--points` already are not measured again.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from linewise.foundations.environment import environment
 from linewise.foundations.folder import StudyFolder
@@ -68,23 +69,28 @@ def linewise(chosen: argparse.Namespace) -> Turn:
     return Turn(total_s, by_model, accuracies)
 
 
-def rival(name: str, seed: int, chosen: argparse.Namespace) -> Turn:
-    """Each model once; the other seeds and the epochs that were left out are added by their measured length."""
+def one_model(name: str, model: str, seed: int, epochs: int, chosen: argparse.Namespace) -> dict[str, Any]:
+    """What a rival's script says of one model, in a process of its own."""
     script, _, batch = name.partition("-")
     python = chosen.keras_python if script == "keras" else sys.executable
     path = HERE / "rivals" / ("keras_jax.py" if script == "keras" else "tutorial.py")
     env = {key: value for key, value in os.environ.items() if key not in ("OMP_NUM_THREADS", "PYTHONPATH")}
     if chosen.rival_threads:
         env["OMP_NUM_THREADS"] = str(chosen.rival_threads)
+    command = [python, path, model, "--seed", seed, "--epochs", epochs, "--images", chosen.images]
+    command += ["--batch-size", batch] if batch else []
+    said = subprocess.run([*map(str, command)], check=True, capture_output=True, text=True, env=env)
+    return json.loads(said.stdout.splitlines()[-1])
+
+
+def rival(name: str, seed: int, chosen: argparse.Namespace) -> Turn:
+    """Each model once; the other seeds and the epochs that were left out are added by their measured length."""
     epochs, total_s = min(chosen.epochs, chosen.rival_epochs), 0.0
     by_model, accuracies = {}, {}
     for model in MODELS:
-        command = [python, path, model, "--seed", seed, "--epochs", epochs, "--images", chosen.images]
-        command += ["--batch-size", batch] if batch else []
         started = time.perf_counter()
-        said = subprocess.run([*map(str, command)], check=True, capture_output=True, text=True, env=env)
+        found = one_model(name, model, seed, epochs, chosen)
         took_s = time.perf_counter() - started
-        found = json.loads(said.stdout.splitlines()[-1])
         later_s = statistics.median(found["epochs_s"][1:] or found["epochs_s"])
         total_s += chosen.seeds * (took_s + (chosen.epochs - epochs) * later_s)
         by_model[model] = later_s
