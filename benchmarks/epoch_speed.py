@@ -3,9 +3,10 @@
     python benchmarks/epoch_speed.py [--rounds 3] [--images 40000] [--rivals tutorial-64,keras]
         [--keras-python ENV/bin/python] [--rival-threads N] [--write benchmarks/LEADERBOARD.md]
 
-In every round, for each model, each rival trains one epoch (Keras two: the first has the compilation in it), and as
-many single-threaded `linewise train` as the machine has cores train one side by side; one of these costs its seconds
-divided by their number. The order is turned round each time. Not in it: start, checks, evaluation, timing, report.
+In every round, for each model, each rival trains one epoch (Keras two: the first has the compilation in it), and
+as many single-threaded `linewise train` as the machine has cores train one side by side; one of these costs its
+seconds divided by their number. The order is turned round each time. Not in it: start, checks, evaluation, timing,
+report.
 """
 
 from __future__ import annotations
@@ -19,12 +20,11 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from study_speed import MODELS, one_model, told
-
 from linewise.foundations.environment import environment
 from linewise.foundations.leaderboard import keep
 from linewise.foundations.records import RunRecord
 from linewise.study.executors import usable_cores
+from study_speed import MODELS, one_model, told
 
 
 def side_by_side(model: str, images: int) -> float:
@@ -67,8 +67,8 @@ def main() -> None:
     lines = [
         f"{env.processor}, {env.cores} cores, torch {env.torch}; {chosen.images:,} images of MNIST, about 80,000 "
         f"parameters, one epoch; n = {chosen.rounds} rounds in alternation, median (range); load of the machine "
-        f"before each: {', '.join(f'{load:.1f}' for load in loads)}. Linewise: {usable_cores()} single-threaded runs "
-        f"side by side, seconds of one divided by their number."
+        f"before each: {', '.join(f'{load:.1f}' for load in loads)}. Linewise: {usable_cores()} single-threaded "
+        f"runs side by side, seconds of one divided by their number."
         + (f" Rivals with OMP_NUM_THREADS={chosen.rival_threads}." if chosen.rival_threads else ""),
         "",
         "| | " + " | ".join(f"{model}, s | ÷ linewise" for model in MODELS) + " | all three ÷ linewise |",

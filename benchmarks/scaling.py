@@ -105,35 +105,40 @@ def in_turns(
     return points
 
 
-def _worker(rounds: int, ready: Barrier, ended: SimpleQueue) -> None:
+def _worker(number: int, rounds: int, ready: Barrier, ended: SimpleQueue) -> None:
     pin_threads(1)
     for name in MODELS:
         task, _ = epoch(name, EACH)
         task()
         for _ in range(rounds):
-            ready.wait()
-            task()
-            ended.put(time.perf_counter())
+            for count in range(1, ready.parties):
+                ready.wait()
+                if number < count:
+                    task()
+                ended.put(time.perf_counter() if number < count else 0.0)
 
 
 def side_by_side(rounds: int) -> list[Point]:
-    """An epoch in one process and more, up to twice the cores; from the common start until the last has ended."""
-    context, points = multiprocessing.get_context("spawn"), []
-    for count in range(1, 2 * usable_cores() + 1):
-        ready, ended = context.Barrier(count + 1), context.SimpleQueue()
-        workers = [context.Process(target=_worker, args=(rounds, ready, ended)) for _ in range(count)]
-        for worker in workers:
-            worker.start()
-        for name in MODELS:
-            seconds = []
-            for _ in range(rounds):
+    """An epoch in one process and more, up to twice the cores, in turns; from the common start until the last end."""
+    context, most = multiprocessing.get_context("spawn"), 2 * usable_cores()
+    ready, ended = context.Barrier(most + 1), context.SimpleQueue()
+    workers = [context.Process(target=_worker, args=(n, rounds, ready, ended)) for n in range(most)]
+    for worker in workers:
+        worker.start()
+    times: dict[tuple[str, int], list[float]] = {}
+    for name in MODELS:
+        for _ in range(rounds):
+            for count in range(1, most + 1):
                 ready.wait()
                 started = time.perf_counter()
-                seconds.append(max(ended.get() for _ in workers) - started)
-            points.append(point("workers", name, count, seconds, macs=max(1.0, count / usable_cores())))
-        for worker in workers:
-            worker.join()
-    return points
+                last = max(ended.get() for _ in workers)
+                times.setdefault((name, count), []).append(last - started)
+    for worker in workers:
+        worker.join()
+    return [
+        point("workers", name, count, seconds, macs=max(1.0, count / usable_cores()))
+        for (name, count), seconds in times.items()
+    ]
 
 
 def point(dial: str, name: str, value: int, seconds: list[float], macs: float) -> Point:
