@@ -4,42 +4,56 @@
         [--keras-python ENV/bin/python] [--rival-threads N] [--write benchmarks/LEADERBOARD.md]
 
 In every round, for each model, each rival trains one epoch (Keras two: the first has the compilation in it), and
-as many single-threaded `linewise train` as the machine has cores train one side by side; one of these costs its
+as many single-threaded runs of Linewise as the machine has cores train one side by side; one of these costs its
 seconds divided by their number. The order is turned round each time. Not in it: start, checks, evaluation, timing,
 report.
+
+Where the machine has other work, seconds of the clock say little: `--processor` counts processor seconds, those of
+Linewise divided by the cores, those of the tutorial loop on one thread as they are (on two it is hardly faster), and
+those of Keras divided by the cores, as though it used them all.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import subprocess
 import sys
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
 from linewise.foundations.environment import environment
 from linewise.foundations.leaderboard import keep
-from linewise.foundations.records import RunRecord
 from linewise.study.executors import usable_cores
-from study_speed import MODELS, one_model, told
+from study_speed import HERE, MODELS, one_model, told
 
 
-def side_by_side(model: str, images: int) -> float:
+def side_by_side(model: str, number: int, chosen: argparse.Namespace) -> float:
     """Seconds of one epoch of one run, of as many side by side as there are cores."""
-    count = usable_cores()
-    with tempfile.TemporaryDirectory() as folder:
-        started = []
-        for seed in range(count):
-            command = [sys.executable, "-m", "linewise", "train", "mnist", "--model", model, "--budget", "80k"]
-            command += ["--images", str(images), "--epochs", "1", "--seed", str(seed), "--out", f"{folder}/{seed}"]
-            started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-        if any(process.wait() for process in started):
-            raise SystemExit(f"linewise train mnist --model {model} failed")
-        times = [RunRecord.load(Path(folder) / str(seed) / "run.json").times for seed in range(count)]
-    return statistics.mean(t.train_s for t in times if t) / count
+    count = 1 if chosen.processor else usable_cores()
+    command = [
+        sys.executable,
+        HERE / "rivals" / "linewise_epoch.py",
+        model,
+        "--epochs",
+        1,
+        "--images",
+        chosen.images,
+    ]
+    started = [
+        subprocess.Popen(
+            [*map(str, command), "--seed", f"{number * count + i}"], stdout=subprocess.PIPE, text=True
+        )
+        for i in range(count)
+    ]
+    said = [json.loads(process.communicate()[0]) for process in started]
+    return statistics.mean(found[_clock(chosen)][-1] for found in said) / usable_cores()
+
+
+def _clock(chosen: argparse.Namespace) -> str:
+    return "epochs_cpu_s" if chosen.processor else "epochs_s"
 
 
 def main() -> None:
@@ -49,8 +63,13 @@ def main() -> None:
     parser.add_argument("--rivals", default="tutorial-64,keras")
     parser.add_argument("--rival-threads", type=int, default=0, help="OMP_NUM_THREADS of the rivals; 0: not set.")
     parser.add_argument("--keras-python", default="python", help="Of an environment with keras and jax.")
+    parser.add_argument(
+        "--processor", action="store_true", help="Processor seconds: on a machine with other work."
+    )
     parser.add_argument("--write", type=Path, help="Keep the table in this file too.")
     chosen = parser.parse_args()
+    if chosen.processor:
+        chosen.rival_threads = 1
     sides, loads = ["linewise", *filter(None, chosen.rivals.split(","))], []
     times: dict[tuple[str, str], list[float]] = {(side, model): [] for side in sides for model in MODELS}
     for number in range(chosen.rounds):
@@ -58,9 +77,11 @@ def main() -> None:
         for model in MODELS:
             for side in sides if number % 2 else sides[::-1]:
                 if side == "linewise":
-                    took_s = side_by_side(model, chosen.images)
+                    took_s = side_by_side(model, number, chosen)
                 else:
-                    took_s = one_model(side, model, number, 2 if side == "keras" else 1, chosen)["epochs_s"][-1]
+                    epochs = 2 if side == "keras" else 1
+                    took_s = one_model(side, model, number, epochs, chosen)[_clock(chosen)][-1]
+                    took_s /= usable_cores() if chosen.processor and side == "keras" else 1
                 times[side, model].append(took_s)
                 print(f"round {number + 1}, {model}, {side}: {took_s:.2f} s", file=sys.stderr, flush=True)
     env = environment(0)
@@ -69,6 +90,11 @@ def main() -> None:
         f"parameters, one epoch; n = {chosen.rounds} rounds in alternation, median (range); load of the machine "
         f"before each: {', '.join(f'{load:.1f}' for load in loads)}. Linewise: {usable_cores()} single-threaded "
         f"runs side by side, seconds of one divided by their number."
+        + (
+            " Processor seconds; those of Keras divided by the cores, the tutorial on one."
+            if chosen.processor
+            else ""
+        )
         + (f" Rivals with OMP_NUM_THREADS={chosen.rival_threads}." if chosen.rival_threads else ""),
         "",
         "| | " + " | ".join(f"{model}, s | ÷ linewise" for model in MODELS) + " | all three ÷ linewise |",

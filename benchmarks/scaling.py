@@ -119,7 +119,7 @@ def _worker(number: int, rounds: int, ready: Barrier, ended: SimpleQueue) -> Non
 
 
 def side_by_side(rounds: int) -> list[Point]:
-    """An epoch in one process and more, up to twice the cores, in turns; from the common start until the last end."""
+    """An epoch in one process and more, up to twice the cores, in turns; until the last has ended."""
     context, most = multiprocessing.get_context("spawn"), 2 * usable_cores()
     ready, ended = context.Barrier(most + 1), context.SimpleQueue()
     workers = [context.Process(target=_worker, args=(n, rounds, ready, ended)) for n in range(most)]
