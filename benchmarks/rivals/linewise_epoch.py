@@ -1,4 +1,4 @@
-"""Linewise's side of epoch_speed.py: one epoch by its training loop on one thread, one JSON line as its rivals print.
+"""Linewise's side of epoch_speed.py: its training loop on one thread, one JSON line as its rivals print.
 
 python benchmarks/rivals/linewise_epoch.py lstm [--seed 0] [--epochs 1] [--images 40000] [--data FOLDER]
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from itertools import pairwise
 
 import torch
 from data import arguments, mnist
@@ -37,7 +38,7 @@ def main() -> None:
 
     recipe = Recipe(epochs=chosen.epochs, batch_size=chosen.batch_size)
     train(network, training, few, recipe, chosen.seed, on_epoch=on_epoch)
-    cpu_s = [after - before for before, after in zip(clocks, clocks[1:], strict=False)]
+    cpu_s = [after - before for before, after in pairwise(clocks)]
     found = {
         "rival": "linewise",
         "model": chosen.model,
