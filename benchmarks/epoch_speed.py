@@ -9,8 +9,8 @@ seconds divided by their number. The order is turned round each time. Not in it:
 report.
 
 Where the machine has other work, seconds of the clock say little: `--processor` counts processor seconds, those of
-Linewise divided by the cores, those of the tutorial loop on one thread as they are (on two it is hardly faster), and
-those of Keras divided by the cores, as though it used them all.
+Linewise divided by the cores, those of the tutorial loop on one thread as they are (on two it is hardly faster),
+and those of Keras divided by the cores, as though it used them all.
 """
 
 from __future__ import annotations
