@@ -9,8 +9,7 @@ seconds divided by their number. The order is turned round each time. Not in it:
 report.
 
 Where the machine has other work, seconds of the clock say little: `--processor` counts processor seconds, those of
-Linewise divided by the cores, those of the tutorial loop on one thread as they are (on two it is hardly faster),
-and those of Keras divided by the cores, as though it used them all.
+Linewise divided by the cores, those of the tutorial loop on one thread as they are X
 """
 
 from __future__ import annotations
@@ -91,7 +90,7 @@ def main() -> None:
         f"before each: {', '.join(f'{load:.1f}' for load in loads)}. Linewise: {usable_cores()} single-threaded "
         f"runs side by side, seconds of one divided by their number."
         + (
-            " Processor seconds; those of Keras divided by the cores, the tutorial on one."
+            " Processor seconds; those of Keras divided by the cores, the tutorial's on one thread."
             if chosen.processor
             else ""
         )
