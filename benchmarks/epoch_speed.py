@@ -87,12 +87,14 @@ def main() -> None:
     lines = [
         f"{env.processor}, {env.cores} cores, torch {env.torch}; {chosen.images:,} images of MNIST, about 80,000 "
         f"parameters, one epoch; n = {chosen.rounds} rounds in alternation, median (range); load of the machine "
-        f"before each: {', '.join(f'{load:.1f}' for load in loads)}. Linewise: {usable_cores()} single-threaded "
-        f"runs side by side, seconds of one divided by their number."
+        f"before each: {', '.join(f'{load:.1f}' for load in loads)}. "
         + (
-            " Processor seconds; those of Keras divided by the cores, the tutorial's on one thread."
+            "Processor seconds: those of Linewise (one single-threaded run) and of Keras divided by the "
+            f"{usable_cores()} cores, as though nothing were lost side by side; those of the tutorial loop on "
+            "one thread."
             if chosen.processor
-            else ""
+            else f"Linewise: {usable_cores()} single-threaded runs side by side, seconds of one divided by their "
+            "number."
         )
         + (f" Rivals with OMP_NUM_THREADS={chosen.rival_threads}." if chosen.rival_threads else ""),
         "",

@@ -43,7 +43,7 @@ def test_json_is_the_record_and_its_table(linewise: Callable, tmp_path: Path) ->
 def test_people_read_a_table(linewise: Callable) -> None:
     said = linewise("bench", "--models", "rnn,lstm:layers=2", *FAST)
     assert said.code == 0
-    (row,) = [line for line in said.out.splitlines() if line.startswith("rnn ")]
+    (row,) = [line for line in said.out.splitlines() if line.startswith("rnn  ")]  # not "rnn on torch's layers"
     assert row.count("%") == 6  # two shares, each with quartiles
     assert "a large matrix product, 1 thread: " in said.out
     assert "8×8, about 2,000 params, batch 4, 1 thread" in said.out
