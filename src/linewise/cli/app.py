@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from linewise.cli import calibrate, compare, data, evaluate, models, predict, readings, report, train, tune
+from linewise.cli import bench, calibrate, compare, data, evaluate, models, predict, readings, report, train, tune
 
 app = typer.Typer(
     name="linewise",
@@ -45,4 +45,5 @@ app.command("models")(models.models)
 app.command("readings")(readings.readings)
 app.command("calibrate")(calibrate.calibrate)
 app.command("report")(report.report)
+app.command("bench")(bench.bench)
 app.add_typer(data.app, name="data", help="Check and fetch images.")

@@ -74,7 +74,7 @@ def parameters_of(config: NetworkConfig) -> int:
 
 
 @contextmanager
-def _as_in_training() -> Iterator[None]:
+def as_in_training() -> Iterator[None]:
     """Gradients and float32, whatever the caller has switched off or on."""
     default = torch.get_default_dtype()
     torch.set_default_dtype(torch.float32)
@@ -85,7 +85,7 @@ def _as_in_training() -> Iterator[None]:
         torch.set_default_dtype(default)
 
 
-@_as_in_training()
+@as_in_training()
 def macs_of(config: NetworkConfig) -> int:
     """Multiply-accumulates for one image by the closed forms alone, recurrent layers not stepped through.
 
@@ -95,7 +95,7 @@ def macs_of(config: NetworkConfig) -> int:
     for layer in ghost.modules():
         if isinstance(layer, nn.RNNBase):
             layer.forward = _unstepped(layer)
-    counted = _Counted()
+    counted = Counted()
     if ghost.counted_by_torch:
         return cost_of(config).macs
     with counted.watch(ghost), torch.no_grad():
@@ -117,7 +117,7 @@ def cost_of(config: NetworkConfig) -> Cost:
     return cost(create_on_meta(config), config)
 
 
-@_as_in_training()
+@as_in_training()
 def cost(network: Network, config: NetworkConfig | None = None) -> Cost:
     """Parameters, multiply-accumulates, activation memory and sequential depth for one image.
 
@@ -133,7 +133,7 @@ def cost(network: Network, config: NetworkConfig | None = None) -> Cost:
     """
     config = config or network.config
     ghost, batch = create_on_meta(config), 2  # two images: batch norm refuses one
-    counted = _Counted(lenient=ghost.counted_by_torch)
+    counted = Counted(lenient=ghost.counted_by_torch)
     with counted.watch(ghost):
         measured = _pass(ghost, config, batch)
     macs = measured.flops // 2 if ghost.counted_by_torch else counted.macs
@@ -155,7 +155,7 @@ def _pass(ghost: Network, config: NetworkConfig, batch: int) -> Measured:
     return measured
 
 
-class _Counted:
+class Counted:
     """Closed forms of every layer that was called."""
 
     def __init__(self, *, lenient: bool = False) -> None:
