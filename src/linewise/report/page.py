@@ -122,8 +122,8 @@ def _environment(summary: Summary) -> list[tuple[str, str]]:
         return []
     fields = {
         "processor": "processor", "cores": "cores", "threads": "threads per run", "system": "system",
-        "python": "Python", "torch": "torch", "numpy": "NumPy", "kernels": "recurrent layers", "linewise": "Linewise",
-        "guarantee": "guarantee",
+        "python": "Python", "torch": "torch", "numpy": "NumPy", "kernels": "recurrent layers",
+        "linewise": "Linewise", "guarantee": "guarantee",
     }  # fmt: skip
     return [
         (title, ", ".join(dict.fromkeys(str(getattr(run, name)) for run in runs)))
