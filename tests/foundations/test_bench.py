@@ -26,7 +26,7 @@ def timed(label: str, layers: str, train_s: list[float]) -> Timed:
 def bench() -> Bench:
     return Bench(
         date="2026-01-01",
-        environment=environment(2),
+        environment=environment(2, kernels=""),
         shape=(28, 28, 1),
         budget=None,
         match="none",

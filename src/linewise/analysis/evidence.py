@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
+from linewise.analysis.belonging import check_answers, check_runs, check_tuning
 from linewise.foundations.arrays import Predictions
-from linewise.foundations.errors import DataError
 from linewise.foundations.folder import Run, StudyFolder
 from linewise.foundations.records import Family, ModelSpec, StudySpec
 
@@ -74,13 +74,16 @@ class Evidence:
         """Read a study's records.
 
         Raises:
-            DataError: a damaged file, or a run that answered other images than the runs before it.
+            DataError: a damaged file, or one of another study.
         """
         spec, runs = folder.spec(), folder.runs()
+        check_runs(spec, runs)
+        check_tuning(folder, spec)
         by_label = {m.label: NetworkEvidence(m, [r for r in runs if r.label == m.label]) for m in spec.models}
         networks = list(by_label.values())
         for split in SPLITS:
-            _check_fit([pair for network in networks for pair in network.found(split)], len(spec.data.class_names))
+            found = [pair for network in networks for pair in network.found(split)]
+            check_answers(found, split, len(spec.data.class_names))
         return cls(folder, spec, networks)
 
     @cached_property
@@ -99,16 +102,3 @@ class Evidence:
     def family(self, family: Family) -> list[NetworkEvidence]:
         """Networks of a family that have answers."""
         return [n for n in self.networks if n.family == family and n.answers(self.split)]
-
-
-def _check_fit(found: list[tuple[Run, Predictions]], classes: int) -> None:
-    """Refuse runs of another study: their answers are of other images, or of other classes."""
-    for run, answers in found:
-        same = np.array_equal(answers.labels_N, found[0][1].labels_N)
-        if not same or answers.probabilities_NK.shape[1] != classes:
-            raise DataError(
-                "these answers are of other images" if not same else "these answers are of other classes",
-                where=str(run.path / "predictions.npz"),
-                expected="answers on the images of the other runs" if not same else f"{classes:,} classes",
-                mend="remove this run's folder; the same `linewise compare --out` trains it again",
-            )

@@ -82,9 +82,10 @@ def telling_how_to_go_on(out: Path) -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
-        runs, trials = len(list(out.glob("runs/[!.]*"))), " and trials" if (out / "tuning").is_dir() else ""
+        runs = len(list(out.glob("runs/[!.]*")))
+        trials = "all ended trials and " if (out / "tuning").is_dir() else ""
         typer.echo(
-            f"interrupted; {runs} finished run{'' if runs == 1 else 's'}{trials} kept. "
+            f"interrupted; {trials}{runs} finished run{'' if runs == 1 else 's'} kept. "
             f"The same command with --out {shlex.quote(str(out))} goes on.",
             err=True,
         )

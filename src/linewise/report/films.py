@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from linewise.analysis import Summary
+from linewise.analysis.belonging import fitting_films
 from linewise.analysis.depth import Depth
 from linewise.analysis.depth.turns import PairTurns, last_turns
 from linewise.foundations.arrays import Films
@@ -54,7 +55,9 @@ class PairFilms:
 
 def pair_films(summary: Summary, found: Depth, pictures: Pictures | None) -> list[PairFilms]:
     """For each pair that the main reader confuses: images whose answer turns, those that end wrong first."""
-    films = summary.evidence.folder.films()
+    folder, evidence = summary.evidence.folder, summary.evidence
+    classes = len(evidence.spec.data.class_names)
+    films = fitting_films(folder.films(), folder.films_path, len(evidence.labels_N), classes)
     if films is None or pictures is None or found.main.label not in films.probabilities:
         return []
     shown = [PairFilms(pair, _films(summary, films, found, pair, pictures)) for pair in found.pairs]

@@ -17,6 +17,7 @@ from linewise.foundations.records import Match, ModelSpec, Recipe
 from linewise.foundations.seeds import stream
 from linewise.foundations.speed import Turns
 from linewise.images.batches import Batches
+from linewise.kernels import described
 from linewise.kernels.twins import with_torchs_layers
 from linewise.models import Network, create_model, parse_model, specify
 from linewise.models.training_cost import training_macs
@@ -85,7 +86,7 @@ def bench(
     probed, turns[TRAIN] = turns[TRAIN][: len(probes)], turns[TRAIN][len(probes) :]
     return Bench(
         date=datetime.now(UTC).date().isoformat(),
-        environment=environment(threads),
+        environment=environment(threads, kernels=described()),
         shape=shape,
         budget=budget,
         match=match,

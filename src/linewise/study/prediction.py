@@ -15,7 +15,7 @@ from linewise.foundations.records import Opening, Record
 from linewise.images import Chosen, Preprocessing, SplitOptions, load_for, read_image
 from linewise.images.batches import Batches
 from linewise.models.saved import Saved, load_model
-from linewise.study.stopping import early_reader, load_rule
+from linewise.study.stopping import early_reader, load_rule, reader_of
 from linewise.study.storage import log_opening
 from linewise.training.evaluation import probabilities
 
@@ -59,6 +59,8 @@ def predict_files(
         ConfigError: it was found for other weights.
     """
     saved = load_model(run)
+    if early:
+        reader_of(saved)
     rule = load_rule(run) if early else None
     reader = early_reader(saved, rule) if rule else None
     preprocessing = Preprocessing.model_validate(saved.card.preprocessing)

@@ -48,7 +48,10 @@ def reconcile(path: Path, wanted: StudySpec) -> StudySpec:
         )
     more = [model for model in wanted.models if model.label not in known]
     seeds = sorted({*there.seeds, *wanted.seeds})
-    return there.model_copy(update={"models": [*there.models, *more], "seeds": seeds})
+    grown = {"models": [*there.models, *more], "seeds": seeds}
+    if more or seeds != there.seeds or there.command.startswith(("linewise tune", "linewise.tune")):
+        grown["command"] = wanted.command
+    return there.model_copy(update=grown)
 
 
 def _dials(spec: StudySpec) -> dict[str, Any]:

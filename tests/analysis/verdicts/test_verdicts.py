@@ -96,3 +96,22 @@ def test_the_file_of_verdicts_says_what_the_page_says(tmp_path: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for claim in told["claims"]:
         assert f'id="claim-{claim["id"]}"' in text
+
+
+def test_one_seed_decides_nothing_between_the_families(tmp_path: Path) -> None:
+    path = make_study(tmp_path, errors={"lstm": 0.20, "cnn": 0.02}, seeds=1)
+    found = claims(path)
+    assert found["convolutional-better"].verdict == "not decided"
+    assert found["convolutional-better"].sentence.endswith("; other seeds may say otherwise.")
+    summary = summarise(StudyFolder(path))
+    assert "Only one seed per network; intervals and tests speak of these runs, not of other seeds." in [
+        warned.text for warned in summary.verdicts.warnings
+    ]
+    pairs = [*summary.class_pairs.ordered, *summary.class_pairs.unordered]
+    assert pairs, "there is something to test"
+    assert all(pair.p is None for pair in pairs)
+
+
+def test_one_family_is_not_called_both(tmp_path: Path) -> None:
+    found = claims(make_study(tmp_path, errors={"lstm": 0.05, "gru": 0.05}))
+    assert "Every one of 6 runs recognises" in found["easy"].sentence

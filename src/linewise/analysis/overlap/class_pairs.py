@@ -121,7 +121,8 @@ def _pair(
     if few:
         low, high = bonett_price(found.per_image_N)
         gap = Interval(gap.estimate, max(-1.0, low), min(1.0, high), gap.num_images, gap.num_seeds, False)
-    p = None if few else found.p_value()
+    one_seed = min(len(hit_SM) for side in hits for hit_SM in side) < 2
+    p = None if few or one_seed else found.p_value()
     rate = (rates[0] + rates[1]) / 2
     return ClassPair(first, second, ordered, rates[0], rates[1], rate, gap, p, None, confused)
 

@@ -213,8 +213,8 @@ def _sentence(
         return f"{first} and {second} need two runs each before their mistakes on {images} can be compared."
     within = " and ".join(f"{w:.2f}" for w in networks.within)
     numbers = (
-        f"between seeds of each κ is {within}, between the two {networks.between:.2f}, {_lower(gap)} on average "
-        f"(95 % interval {gap.low:.2f} to {gap.high:.2f}; the {num_hard:,} hardest of {images} for each run; "
+        f"between seeds of each κ is {within}, between the two {networks.between:.2f}, {_lower(gap)}; "
+        f"the {num_hard:,} hardest of {images} for each run; "
         f"{networks.sizes[0]} and {networks.sizes[1]} seeds)"
     )
     if verdict == "too few seeds":
@@ -232,7 +232,9 @@ def _sentence(
 
 
 def _lower(gap: Interval) -> str:
-    return f"{'lower' if gap.estimate >= 0 else 'higher'} by {abs(gap.estimate):.2f}"
+    if gap.estimate >= 0:
+        return f"lower by {gap.estimate:.2f} on average (95 % interval {gap.low:.2f} to {gap.high:.2f}"
+    return f"higher by {-gap.estimate:.2f} on average (95 % interval {-gap.high:.2f} to {-gap.low:.2f}"
 
 
 def _p(test: Exchange) -> str:

@@ -55,11 +55,11 @@ def convolutional_better(evidence: Evidence, conclusion: Answer) -> Claim | None
         f"{pair}: {100 * gap.estimate:+.2f} points for the convolutional network (95 % interval "
         f"{100 * gap.low:+.2f} to {100 * gap.high:+.2f}; {gap.num_images:,} {evidence.split} images, {runs})"
     )
-    verdict = by_interval(gap.low, gap.high, 0.0)
+    verdict = by_interval(gap.low, gap.high, 0.0) if gap.covers_seeds else "not decided"
     if verdict == "not supported":
         sentence += "; the recurrent one is better"
-    if verdict == "not decided":
-        sentence += "; no difference shown"
+    elif verdict == "not decided":
+        sentence += "; no difference shown" if gap.low <= 0 <= gap.high else "; other seeds may say otherwise"
     return Claim(
         id="convolutional-better",
         statement="Convolutional networks are better.",
@@ -85,10 +85,13 @@ def easy(evidence: Evidence) -> Claim | None:
     by_none = int((~correct_RN).all(axis=0).sum())
     low, high = wilson(by_all, n)
     share = by_all / n
+    families = len({network.family for network in networks})
+    missed = f", none recognises {by_none:,} of them" if by_none else ""
     sentence = (
-        f"Every one of {len(correct_RN)} runs of both families recognises {100 * share:.2f} % of the {n:,} "
-        f"{evidence.split} images (95 % interval {100 * low:.2f} to {100 * high:.2f}), none recognises "
-        f"{by_none:,} of them; they are called easy above {100 * EASY_SHARE:.0f} %."
+        f"Every one of {len(correct_RN)} runs{' of both families' if families > 1 else ''} recognises "
+        f"{100 * share:.2f} % of the {n:,} {evidence.split} images (95 % interval {100 * low:.2f} to "
+        f"{100 * high:.2f}){missed}; they are called easy above "
+        f"{100 * EASY_SHARE:.0f} %."
     )
     return Claim(
         id="easy",

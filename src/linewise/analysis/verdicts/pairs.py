@@ -71,7 +71,9 @@ def hard(evidence: Evidence) -> Claim | None:
     share = float((drawn_RP[:, inside].min(axis=1) > drawn_RP[:, ~inside].max(axis=1, initial=-1)).mean())
     verdict: Verdict = "supported" if share >= SURE else "not supported" if share <= 1 - SURE else "not decided"
     order = [int(p) for p in np.argsort(-rates_P[0], kind="stable")]
-    worst = ", ".join(f"{_pair(names, pairs[p])} {100 * rates_P[0, p]:.2f} %" for p in order[:SHOWN])
+    worst = ", ".join(
+        f"{_pair(names, pairs[p])} {100 * rates_P[0, p]:.2f} %" for p in order[:SHOWN] if rates_P[0, p]
+    )
     ranks = ", ".join(f"{_pair(names, pair)} is number {order.index(pairs.index(pair)) + 1}" for pair in named)
     told = " and ".join(_pair(names, pair) for pair in named)
     many = len(named) > 1
@@ -91,21 +93,6 @@ def hard(evidence: Evidence) -> Claim | None:
             "worst": [[names[pairs[p][0]], names[pairs[p][1]], float(rates_P[0, p])] for p in order[:SHOWN]],
         },
     )
-
-
-def _redrawn(labels_N: np.ndarray, shares_NK: np.ndarray) -> np.ndarray:
-    """Confusion rates of all pairs in test sets drawn anew from these images, `RP`.
-
-    Images that no run confuses are alike within their class, so each class's are drawn as one lump.
-    """
-    n, classes = shares_NK.shape
-    confused_N = shares_NK[np.arange(n), labels_N] < 1
-    unconfused_K = np.bincount(labels_N[~confused_N], minlength=classes)
-    labels_M = np.concatenate([labels_N[confused_N], np.arange(classes)])
-    shares_MK = np.concatenate([shares_NK[confused_N], np.eye(classes)])
-    weight_M = np.concatenate([np.ones(int(confused_N.sum())), unconfused_K])
-    drawn_RM = np.random.default_rng(0).multinomial(n, weight_M / n, REPLICATES)
-    return _rates(labels_M, shares_MK, drawn_RM.astype(np.float64))[0]
 
 
 def _named(evidence: Evidence, names: list[str]) -> list[tuple[int, int]]:

@@ -42,8 +42,10 @@ def _protocol(evidence: Evidence) -> Iterator[tuple[str, str]]:
         (len(n.answers(evidence.split)) for n in evidence.networks if n.answers(evidence.split)), default=0
     )
     if 0 < seeds < FEW_SEEDS:
-        runs = "one seed" if seeds == 1 else f"{seeds} seeds"
-        yield "few-seeds", f"Only {runs} per network; with fewer than {FEW_SEEDS}, intervals are wide."
+        told = f"{seeds} seeds per network; with fewer than {FEW_SEEDS}, intervals are wide"
+        if seeds == 1:
+            told = "one seed per network; intervals and tests speak of these runs, not of other seeds"
+        yield "few-seeds", f"Only {told}."
     if spec.match == "none":
         yield "unmatched-cost", "The networks were not matched in cost."
     off = [

@@ -33,6 +33,7 @@ def section(summary: Summary, looks: Looks, pictures: Pictures | None) -> Sectio
         "kinds": [(kind_title(kind), kind) for kind in found.kinds],
         "ensembles": together,
         "num_tested": pairs.num_tested,
+        "covers_seeds": any(pair.difference.covers_seeds for pair in pairs.unordered),
         "least_images": LEAST_IMAGES,
         "pairs": class_pairs_shown(summary.evidence, pairs.unordered[:MOST_PAIRS], pictures),
         "charts": charts,

@@ -59,9 +59,10 @@ def _told(speeds: Speeds, names: tuple[str, str]) -> str:
             ratio = speeds.pairs[names][work]
             parts.append(f"{title} {ratio.estimate:.2f} times ({ratio.low:.2f} to {ratio.high:.2f})")
     saved = time_saved(speeds.pairs[names]["train"])
+    low, high = (saved[1], saved[2]) if saved[0] >= 0 else (-saved[2], -saved[1])
     return (
-        f"speed of {names[0]} ÷ speed of {names[1]}: {', '.join(parts)}; of the training time "
-        f"{100 * saved[0]:.0f} % saved ({100 * saved[1]:.0f} to {100 * saved[2]:.0f} %)"
+        f"speed of {names[0]} ÷ speed of {names[1]}: {', '.join(parts)}; {100 * abs(saved[0]):.0f} % "
+        f"{'less' if saved[0] >= 0 else 'more'} training time ({100 * low:.0f} to {100 * high:.0f} %)"
     )
 
 
