@@ -140,11 +140,13 @@ def test_one_process_or_two_the_same_bits(finished: StudyFolder, digits: ImageSe
 
 def test_more_seeds_are_added_to_what_is_there(digits: ImageSet, tmp_path: Path) -> None:
     dials = {**DIALS, "models": ["linear"], "seeds": 1}
-    first = run_study(digits, make_config(**dials), tmp_path / "s", InProcess())
+    first = run_study(digits, make_config(**dials), tmp_path / "s", InProcess(), command="the first")
     kept = bits(first)
-    more = run_study(
-        digits, make_config(**{**dials, "models": ["linear", "mlp"], "seeds": 2}), tmp_path / "s", InProcess()
-    )
+    grown = make_config(**{**dials, "models": ["linear", "mlp"], "seeds": 2})
+    more = run_study(digits, grown, tmp_path / "s", InProcess(), command="the second")
+    assert more.spec().command == "the second"  # which makes all of it from the images
+    again = run_study(digits, grown, tmp_path / "s", InProcess(), command="the third")
+    assert again.spec().command == "the second"
     assert [r.path.name for r in more.runs()] == ["linear-0", "linear-1", "mlp-0", "mlp-1"]
     assert kept.items() <= bits(more).items()
     assert [o.runs for o in more.openings()] == [["linear-0"], ["linear-1", "mlp-0", "mlp-1"]]

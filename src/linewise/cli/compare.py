@@ -33,6 +33,7 @@ def compare(
     tune: Annotated[
         int | None,
         typer.Option(
+            min=1,
             help="Trials per network to choose its settings before the final runs.",
             rich_help_panel=o.TUNING_PANEL,
         ),

@@ -74,10 +74,13 @@ ReadAlong = Annotated[
 Threads = Annotated[int, typer.Option(help="Processor threads per run.", rich_help_panel=RUNNING_PANEL)]
 TuneEpochs = Annotated[
     int | None,
-    typer.Option(help="Epochs of each trial. Default: those of the final runs.", rich_help_panel=TUNING_PANEL),
+    typer.Option(
+        min=1, help="Epochs of each trial. Default: those of the final runs.", rich_help_panel=TUNING_PANEL
+    ),
 ]
 TuneImages = Annotated[
-    int | None, typer.Option(help="Training images in each trial. Default: all.", rich_help_panel=TUNING_PANEL)
+    int | None,
+    typer.Option(min=1, help="Training images in each trial. Default: all.", rich_help_panel=TUNING_PANEL),
 ]
 Storage = Annotated[
     str | None,

@@ -20,7 +20,9 @@ def tune(
     context: typer.Context,
     data: o.Data = "digits",
     models: st.Models = st.ALL_MODELS,
-    trials: Annotated[int, typer.Option(help="Per network; the first has the recipe below.")] = defaults.TRIALS,
+    trials: Annotated[
+        int, typer.Option(min=1, help="Per network; the first has the recipe below.")
+    ] = defaults.TRIALS,
     match: st.Match = "params",
     budget: st.Budget = None,
     out: st.Out = None,
