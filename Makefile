@@ -52,6 +52,8 @@ bench: $(STAMP)
 	@$(BIN)/python benchmarks/trainer_overhead.py
 	@$(BIN)/python benchmarks/cnn_variants.py
 	@$(BIN)/python benchmarks/recurrences.py
+	@$(BIN)/python benchmarks/kernels.py
+	@$(BIN)/linewise bench
 
 results: $(STAMP)
 	@bash docs/results/mnist/make.sh $(BIN)

@@ -242,10 +242,17 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         raise _damaged(path, str(error).splitlines()[0] if str(error) else type(error).__name__) from None
 
 
+OF_STUDY = ("gallery.npz", "films.npz")
+"""Files that are not of one run, and that a report can do without."""
+
+
 def _damaged(path: Path, why: str) -> DataError:
+    mend = "remove this run's folder; the same `linewise compare --out` trains it again"
+    if path.name in OF_STUDY:
+        mend = "remove the file; the report does without its pictures"
     return DataError(
         f"cannot be used ({why})",
         where=str(path),
         expected="the arrays that `linewise compare` wrote",
-        mend="remove this run's folder; the same `linewise compare --out` trains it again",
+        mend=mend,
     )
