@@ -192,3 +192,15 @@ class Looks:
         import altair as alt
 
         return alt.Legend(orient="bottom", columns=self.columns, **options)
+
+
+MOST_TICKS = 16
+
+
+def whole_ticks(most: int) -> Any:
+    """An axis from 1 to `most` with whole numbers alone."""
+    import altair as alt
+
+    if most <= MOST_TICKS:  # of so few, Vega would put some between them
+        return alt.Axis(values=list(range(1, most + 1)), format="d")
+    return alt.Axis(tickMinStep=1, format="d")

@@ -6,7 +6,7 @@ import statistics
 from typing import Any
 
 from linewise.analysis import Summary
-from linewise.report.charts.chart import Chart, Looks, accuracy_axis, log_scale, make
+from linewise.report.charts.chart import Chart, Looks, accuracy_axis, log_scale, make, whole_ticks
 
 CURVES = {
     "validation_accuracy": "validation accuracy, %",
@@ -54,7 +54,7 @@ def _chart(name: str, title: str, rows: list[dict[str, Any]], looks: Looks) -> C
     import altair as alt
 
     base = alt.Chart(alt.Data(values=rows)).encode(
-        x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d"))
+        x=alt.X("epoch:Q", title="epoch", axis=whole_ticks(max(row["epoch"] for row in rows)))
     )
     accuracy = name.endswith("accuracy")
     shown = [row[f"{name}_{end}"] for row in rows for end in ("low", "high")]

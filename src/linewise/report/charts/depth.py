@@ -8,7 +8,7 @@ from typing import Any
 from linewise.analysis.depth import Depth
 from linewise.analysis.depth.depth import Reader
 from linewise.analysis.depth.turns import PairTurns
-from linewise.report.charts.chart import CONVOLUTIONAL, INK, RECURRENT, Chart, Looks, make
+from linewise.report.charts.chart import CONVOLUTIONAL, INK, RECURRENT, Chart, Looks, make, whole_ticks
 
 MOST_CLASSES = 40
 RIGHT, WRONG = RECURRENT[0], CONVOLUTIONAL[0]
@@ -38,9 +38,10 @@ def knowledge_charts(found: Depth, looks: Looks) -> list[Chart]:
         for point in reader.curve
     ]
     looks = looks.keep({reader.label for reader in found.readers})
+    axis = whole_ticks(found.main.num_steps) if in_steps else alt.Axis()
     stroke = {"symbolType": "stroke", "symbolOpacity": 1, "symbolSize": 260}
     base = alt.Chart(alt.Data(values=rows)).encode(
-        x=alt.X("at:Q", title=f"read, {title}", scale=alt.Scale(nice=False)),
+        x=alt.X("at:Q", title=f"read, {title}", scale=alt.Scale(nice=False), axis=axis),
         color=looks.colour(**stroke),
     )
     tooltip = ["network:N", "at:Q", *(alt.Tooltip(f"{k}:Q", format=".2f") for k in ("accuracy", "settled"))]
