@@ -89,10 +89,12 @@ def _same_accuracy(reader: NetworkSpeed, convolver: NetworkSpeed, speeds: Speeds
     epochs = [
         f"{n.label} after {_range([e for e in n.epochs_to_target if e is not None])}" for n in (reader, convolver)
     ]
+    sure = f"95 % interval over seeds {ratio.low:.2f} to {ratio.high:.2f}"
+    if ratio.low == ratio.high:
+        sure = "one seed, so no interval" if ratio.num_rounds < 2 else "all seeds alike, so no interval"
     return (
         f"validation accuracy {100 * speeds.target:.1f} %, which every run reached: {', '.join(epochs)}; "
-        f"{reader.label} is there {ratio.estimate:.2f} times as soon (95 % interval over seeds "
-        f"{ratio.low:.2f} to {ratio.high:.2f})"
+        f"{reader.label} is there {ratio.estimate:.2f} times as soon ({sure})"
     )
 
 
