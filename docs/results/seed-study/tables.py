@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-NETWORKS = ["network", "parameters", "MACs", "test % (95 % interval)", "training, × `cnn` (quartiles)", "chosen of 20 trials"]
+NETWORKS = [
+    "network",
+    "parameters",
+    "MACs",
+    "test % (95 % interval)",
+    "training, × `cnn` (quartiles)",
+    "chosen of 20 trials",
+]
 
 
 def read(path: Path) -> dict[str, Any]:
