@@ -25,6 +25,7 @@ from pathlib import Path
 
 from linewise.foundations.environment import environment
 from linewise.foundations.leaderboard import keep
+from linewise.kernels import described
 from linewise.study.executors import usable_cores
 from study_speed import HERE, MODELS, one_model, told
 
@@ -83,7 +84,7 @@ def main() -> None:
                     took_s /= usable_cores() if chosen.processor and side == "keras" else 1
                 times[side, model].append(took_s)
                 print(f"round {number + 1}, {model}, {side}: {took_s:.2f} s", file=sys.stderr, flush=True)
-    env = environment(0)
+    env = environment(0, kernels=described())
     lines = [
         f"{env.processor}, {env.cores} cores, torch {env.torch}; {chosen.images:,} images of MNIST, about 80,000 "
         f"parameters, one epoch; n = {chosen.rounds} rounds in alternation, median (range); load of the machine "

@@ -29,6 +29,7 @@ from typing import Any
 from linewise.foundations.environment import environment
 from linewise.foundations.folder import StudyFolder
 from linewise.foundations.leaderboard import keep
+from linewise.kernels import described
 from linewise.study.executors import usable_cores
 
 HERE = Path(__file__).parent
@@ -111,7 +112,7 @@ def accuracy(turns: list[Turn], model: str) -> str:
 
 def table(turns: dict[str, list[Turn]], chosen: argparse.Namespace, loads: list[float]) -> str:
     """The result as Markdown."""
-    env, rivals = environment(0), [name for name in turns if name != "linewise"]
+    env, rivals = environment(0, kernels=described()), [name for name in turns if name != "linewise"]
     count, left_out = len(MODELS) * chosen.seeds, chosen.epochs - min(chosen.epochs, chosen.rival_epochs)
     lines = [
         f"{env.processor}, {env.cores} cores ({usable_cores()} usable), torch {env.torch}. {chosen.images:,} "
@@ -165,7 +166,7 @@ def main() -> None:
     text = table(turns, chosen, loads)
     print(text)
     if chosen.write:
-        env, date = environment(0), datetime.now(UTC).date().isoformat()
+        env, date = environment(0, kernels=described()), datetime.now(UTC).date().isoformat()
         keep(
             chosen.write,
             f"{date}, {env.processor}, {env.cores} cores: a study of nine models and its rivals",

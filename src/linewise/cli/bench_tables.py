@@ -19,18 +19,19 @@ HEADERS = [
     "1,000 images, images/s",
     "one image, ms",
 ]
+WIDE = 200
 WORDS = {TRAIN: "training", MANY: "1,000 images", ONE: "one image"}
 
 
 def print_bench(bench: Bench) -> None:
     """Machine, probes, networks, and ours beside torch's."""
-    out = console()
+    out = console(WIDE)
     out.print(Text(machine(bench)), soft_wrap=True)
     for line in (*probe_lines(bench), ""):
         out.print(Text(line), soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     for header in HEADERS:
-        table.add_column(header, justify="left" if header == "network" else "right", no_wrap=True)
+        table.add_column(header, justify="left" if header == "network" else "right", no_wrap=header == "network")
     for row in cells(bench):
         table.add_row(*map(Text, row))
     out.print(table)

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 WIDE = 160
 
 
-def console() -> Console:
+def console(wide: int = WIDE) -> Console:
     """Standard output; tables are not squeezed where nobody watches."""
     from rich.console import Console
 
     found = Console(highlight=False)
-    return found if found.is_terminal else Console(highlight=False, width=WIDE)
+    return found if found.is_terminal else Console(highlight=False, width=wide)
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
