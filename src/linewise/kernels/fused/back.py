@@ -1,182 +1,197 @@
-"""The backward pass of one layer.
+"""The backward pass of a unit of sweeps.
 
-Each thread takes some rows of the batch and goes back through a few steps at a time: gradients of the gates, then
-of the input, then of the weights, while they lie in the processor's cache. They are never all in memory.
+Each thread takes some sequences, block by block, and goes back through a few steps at a time: gradients of the
+gates, then of the input, then of the weights, while they lie in the processor's cache. They are never all in
+memory.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from functools import lru_cache
 
-import torch
+import numpy as np
 from torch import Tensor
 
-from linewise.kernels.fused.ahead import Kept
-from linewise.kernels.fused.calls import FLOAT, Call, OverTime, place
-from linewise.kernels.fused.packing import Weights, by_column, padded, panels, spread
-from linewise.kernels.fused.threads import shares
+from linewise.kernels.fused import packing
+from linewise.kernels.fused.ahead import PLANS, Kept, kept_places
+from linewise.kernels.fused.packing import back_order, found_order, found_size, padded, panels, spread
+from linewise.kernels.fused.plan import FLOAT, Place, Plan, Value
+from linewise.kernels.fused.shares import Range, blocks
+from linewise.kernels.fused.sweeps import Sweep, Unit, table
 from linewise.kernels.machine.cells import CELL_CODES
+from linewise.kernels.machine.compiled import Width
 
 CACHE = 384 * 1024
 """Bytes of gradients at a time; the weights and their gradients need as much again."""
+X, H, D_H, D_X, WEIGHTS, KEPT, MEMORY, CARRY, FOUND, SLOTS = range(10)
+Call = tuple[str, dict[str, Value]]
 
 
 def back(
     name: str,
-    x_TBD: Tensor,
-    h_TBU: Tensor,
-    directions: list[Weights],
-    kept: list[Kept],
-    d_h_TBU: Tensor,
+    x: Tensor,
+    h: Tensor,
+    d_h: Tensor,
+    d_x: Tensor | None,
+    flat_N: Tensor,
+    kept: list[Tensor],
     d_memory_RBU: Tensor | None,
+    unit: Unit,
+    threads: int,
     *,
-    of_input: bool,
     of_weights: bool,
-) -> tuple[Tensor | None, list[Tensor | None]]:
-    """Gradient of the input, and those of the weights in torch's order; None where they are not wanted.
+) -> Tensor | None:
+    """Fill the gradient of the input; that of all weights one after another, in torch's order, if it is wanted.
 
     Args:
-        x_TBD, d_h_TBU: contiguous.
-        d_memory_RBU: gradient of the last memory of each direction.
+        d_h: laid out as `h`.
+        d_x: to be filled, laid out as `x`; None where it is not wanted.
+        flat_N: all weights, as `packing.flat` gives them.
+        d_memory_RBU: gradient of the last memory of each direction; of a single layer.
     """
-    cell, units = CELL_CODES[name], directions[0].units
-    d_x_TBD = torch.empty_like(x_TBD) if of_input else None
-    rows, ones = shares(x_TBD.shape[1]), x_TBD.new_ones(1)
-    lines = x_TBD.shape[2] + units + 1
-    found = x_TBD.new_zeros(len(directions), len(rows), lines, padded(cell.slots * units))
-    for i, weights in enumerate(directions):
-        packed = by_column(weights.state_GU), by_column(weights.input_GD) if of_input else ones
-        carry_2BU = h_TBU.new_zeros(2, x_TBD.shape[1], units)
-        if d_memory_RBU is not None:
-            carry_2BU[0] = d_memory_RBU[i]
-        found_SKG = found[i] if of_weights else None
-        tensors = _Tensors(x_TBD, h_TBU, d_h_TBU, d_x_TBD, carry_2BU, found_SKG, *packed, ones)
-        _Walk(name, units, i, rows, tensors, kept[i]).go()
+    way = walk(name, unit, threads, d_x is not None, of_weights, packing.width())
+    packed = packing.gathered(flat_N, back_order(name, unit.sizes))
+    carry = x.new_zeros(way.num_carry)
+    if d_memory_RBU is not None:
+        for sweep, of_sweep in zip(way.carries, d_memory_RBU, strict=True):
+            carry[sweep : sweep + of_sweep.numel()] = of_sweep.reshape(-1)
+    found = x.new_zeros(way.num_threads, way.num_found if of_weights else 1)
+    slots = (x.new_zeros if way.gap else x.new_empty)(way.num_slots)
+    way.plan.run(x, h, d_h, x if d_x is None else d_x, packed, *kept, carry, found, slots)
     if not of_weights:
-        return d_x_TBD, [None] * (4 * len(directions))
-    summed = found[:, 0] if len(rows) == 1 else found.sum(1)
-    by_slot_RSUK = summed[..., : cell.slots * units].transpose(1, 2).unflatten(1, (cell.slots, units))
-    gradients: list[Tensor | None] = []
-    for by_slot_SUK in by_slot_RSUK:
-        of_input_side, of_state_side = (
-            _in_order(by_slot_SUK, slots) for slots in (cell.input_slots, cell.state_slots)
+        return None
+    return (found[0] if len(found) == 1 else found.sum(0)).index_select(0, found_order(name, unit.sizes))
+
+
+@lru_cache(PLANS)
+def walk(name: str, unit: Unit, threads: int, of_inputs: bool, of_weights: bool, _: Width) -> Walk:
+    return Walk(name, unit, threads, of_inputs=of_inputs, of_weights=of_weights)
+
+
+class Walk:
+    """The way back, with the sizes of what it needs.
+
+    Attributes:
+        gap: whether rows of gates end with lanes that are worked on and not used.
+        carries: where what is carried begins, of each sweep.
+    """
+
+    def __init__(self, name: str, unit: Unit, threads: int, *, of_inputs: bool, of_weights: bool) -> None:
+        self._name, self._cell, self._unit = name, CELL_CODES[name], unit
+        self._of_inputs, self._of_weights = of_inputs, of_weights
+        self._places: Kept = kept_places(name, unit, keep=True, threads=threads)
+        self._parts = back_order(name, unit.sizes).parts
+        self._zeros = np.zeros(padded(max(s.units for s in unit.sweeps)), np.float32)
+        self._ones, self._nowhere = (
+            np.ones(1, np.float32),
+            np.zeros(max(s.group for s in unit.sweeps) * unit.groups, np.int64),
         )
-        inputs = x_TBD.shape[2]
-        gradients += [of_input_side[:, :inputs].contiguous(), of_state_side[:, inputs:-1].contiguous()]
-        gradients += [of_input_side[:, -1].contiguous(), of_state_side[:, -1].clone()]
-    return d_x_TBD, gradients
-
-
-def _in_order(by_slot_SUK: Tensor, slots: tuple[int, ...]) -> Tensor:
-    """Gates in torch's order, `GK`."""
-    if slots == tuple(range(len(by_slot_SUK))):
-        return by_slot_SUK.flatten(0, 1)
-    return torch.cat([by_slot_SUK[slot] for slot in slots])
-
-
-class _Tensors(NamedTuple):
-    """Of one direction, or of all where they are shared."""
-
-    x_TBD: Tensor
-    h_TBU: Tensor
-    d_h_TBU: Tensor
-    d_x_TBD: Tensor | None
-    carry_2BU: Tensor
-    found_SKG: Tensor | None
-    weight_h: Tensor
-    weight_x: Tensor
-    ones: Tensor
-
-
-class _Walk:
-    """The way back through one direction."""
-
-    def __init__(
-        self, name: str, units: int, direction: int, rows: list[tuple[int, int]], tensors: _Tensors, kept: Kept
-    ) -> None:
-        x_TBD, h_TBU, d_h_TBU, d_x_TBD, carry_2BU, found_SKG, weight_h, weight_x, ones = tensors
-        cell, (self.steps, batch, inputs), count = CELL_CODES[name], x_TBD.shape, len(rows)
-        self.reverse, firsts = direction == 1, [first for first, _ in rows]
-        sizes = [end - first for first, end in rows]
-        row = spread(cell.slots * units)
-        self.step = batch * row
-        self.at_a_time = max(1, min(self.steps, CACHE * count // (FLOAT * self.step)))
-        gap = row > cell.slots * units  # lanes there are worked on, and not used
-        self.buffers = (x_TBD.new_zeros if gap else x_TBD.new_empty)(2, self.at_a_time, self.step)
-        self.offsets = [FLOAT * first * row for first in firsts]
-        self.zeros = x_TBD.new_zeros(padded(units))
-        self.alive = (tensors, kept)
-        own, here = units * direction, {"reverse": self.reverse, "offset": units * direction, "firsts": firsts}
-        self.x = OverTime("x", x_TBD, firsts=firsts)
-        self.h_in_time = OverTime("x", h_TBU, offset=own, firsts=firsts)
-        self.over = [
-            OverTime("h", h_TBU, **here),
-            OverTime("d_h", d_h_TBU, **here),
-            OverTime("memory", kept.memory_TBU, firsts=firsts),
-            OverTime("kept", kept.slots_TBSU, firsts=firsts),
-        ]
-        arguments = {k: v for over in self.over for k, v in over.arguments().items()}
-        arguments |= OverTime("carry", carry_2BU, firsts=firsts).arguments()
-        self.back = Call(
-            name, "back", count, first_row=0, end_row=sizes, units=units, panels=panels(units),
-            weight=place(weight_h), zeros=place(self.zeros), slots_row=row, **arguments,
-        )  # fmt: skip
-        self.d_x = OverTime("d_x", d_x_TBD, firsts=firsts) if d_x_TBD is not None else None
-        if self.d_x is not None:
-            self.of_inputs = Call(
-                name, "of_inputs", count, rows=sizes, units=units, panels=panels(inputs), inputs=inputs,
-                slots_step=self.step, slots_row=row, weight=place(weight_x), add=direction,
-                **self.d_x.arguments(),
-            )  # fmt: skip
-        self.of_weights: tuple[Call, Call, Call] | None = None
-        if found_SKG is None:
-            return
-        parts = [[place(share) for share in part] for part in found_SKG.split([inputs, units, 1], dim=1)]
-        shared = {
-            "rows": sizes, "panels": panels(cell.slots * units), "slots_step": self.step, "slots_row": row,
-            "d_weight_row": found_SKG.stride(1),
-        }  # fmt: skip
-        over_x, over_h = self.x.arguments(), self.h_in_time.arguments()
-        over_one = {"x": place(ones), "x_step": 0, "x_row": 0}
-        self.of_weights = (
-            Call(name, "of_weights", count, values=inputs, d_weight=parts[0], **over_x, **shared),
-            Call(name, "of_weights", count, values=units, d_weight=parts[1], **over_h, **shared),
-            Call(name, "of_weights", count, values=1, d_weight=parts[2], **over_one, **shared),
+        sizes = [found_size(name, s.inputs, s.units) for s in unit.sweeps]
+        self._founds, self.num_found = [sum(sizes[:i]) for i in range(len(sizes))], sum(sizes)
+        sizes = [2 * unit.groups * s.group * s.units for s in unit.sweeps]
+        self.carries, self.num_carry = [sum(sizes[:i]) for i in range(len(sizes))], sum(sizes)
+        slots = self._cell.slots
+        self.gap = any(spread(slots * s.units) > slots * s.units for s in unit.sweeps)
+        floats = unit.floats(of_input=2, of_units=4 + slots)
+        shares = blocks(unit, threads, floats)
+        self.num_threads = len(shares)
+        self._buffer = max(
+            self._at_a_time(s, block) * self._step(s, block)
+            for s in unit.sweeps
+            for share in shares
+            for block in share
         )
+        self.num_slots = 2 * self._buffer * len(shares)
+        self.plan = Plan(name, [list(self._thread(i, share)) for i, share in enumerate(shares)])
 
-    def go(self) -> None:
+    def _step(self, s: Sweep, block: Range) -> int:
+        """Float32 of the gradients of one step."""
+        return (block[1] - block[0]) * s.group * spread(self._cell.slots * s.units)
+
+    def _at_a_time(self, s: Sweep, block: Range) -> int:
+        return max(1, min(s.steps, CACHE // (FLOAT * self._step(s, block))))
+
+    def _thread(self, thread: int, share: list[Range]) -> Iterator[Call]:
+        for block in share:
+            for i in range(len(self._unit.sweeps)):
+                yield from self._sweep(thread, block, i)
+
+    def _sweep(self, thread: int, block: Range, i: int) -> Iterator[Call]:
         """From the last step read to the first."""
-        end, after = self.steps, self._for_each(place(self.zeros))
-        for turn in range(-(-self.steps // self.at_a_time)):
-            start = max(0, end - self.at_a_time)
-            buffer = self.buffers[turn % 2]
-            first_read = self._for_each(place(buffer, (end - start - 1) * self.step if self.reverse else 0))
-            self.back(
-                steps=end - start, is_end=int(end == self.steps), is_start=int(start == 0), turn=self.steps - end,
-                slots=first_read, slots_step=-self.step if self.reverse else self.step, after=after,
-                **{over.name: over.at(start) for over in self.over},
+        s, cell, places = self._unit.sweeps[i], self._cell, self._places
+        rows, row = self._unit.groups * s.group, spread(cell.slots * s.units)
+        first_row, end_row = block[0] * s.group, block[1] * s.group
+        step, at_a_time = self._step(s, block), self._at_a_time(s, block)
+        buffers = Place(SLOTS, 2 * self._buffer * thread - first_row * row)
+        kept_row = cell.slots * s.units if cell.keeps_slots else 0
+        of_rows: dict[str, Value] = {
+            "first_row": first_row, "end_row": end_row, "slots_step": step, "slots_row": row,
+        }  # fmt: skip
+        shared: dict[str, Value] = {
+            **of_rows, "units": s.units, "panels": panels(s.units), "weight": Place(WEIGHTS, self._parts[i][0]),
+            "zeros": self._zeros, "h_step": s.h.step, "h_rows": table(s.h.rows),
+            "memory_step": rows * s.units, "memory_row": s.units,
+            "kept_step": rows * kept_row, "kept_row": kept_row,
+            "carry": Place(CARRY, self.carries[i]), "carry_step": rows * s.units, "carry_row": s.units,
+        }  # fmt: skip
+        end, after = s.steps, buffers
+        for turn in range(-(-s.steps // at_a_time)):
+            start = max(0, end - at_a_time)
+            slots = buffers.after(self._buffer * (turn % 2))
+            yield (
+                "back",
+                {
+                    **shared, "steps": end - start, "is_end": int(end == s.steps), "is_start": int(start == 0),
+                    "turn": s.steps - end, "after": after, "slots": slots,
+                    "d_h": Place(D_H, s.h.at(start)), "h": Place(H, s.h.at(start)),
+                    "memory": Place(MEMORY, places.memory[i] + start * rows * s.units),
+                    "kept": Place(KEPT, places.slots[i] + start * rows * kept_row),
+                },
             )  # fmt: skip
-            self._products(place(buffer), start, end)
-            end, after = start, first_read
+            yield from self._products(thread, i, of_rows, slots, start, end)
+            end, after = start, slots
 
-    def _for_each(self, start: int) -> list[int]:
-        """Where the rows of each share begin in a step of the buffer."""
-        return [start + offset for offset in self.offsets]
-
-    def _products(self, buffer: int, start: int, end: int) -> None:
-        """What the gradients of some steps give, these steps in the order of time."""
-        first = self.steps - end if self.reverse else start
-        slots, steps = self._for_each(buffer), end - start
-        if self.d_x is not None:
-            self.of_inputs(steps=steps, slots=slots, d_x=self.d_x.at(first))
-        if self.of_weights is None:
+    def _products(
+        self, thread: int, i: int, of_rows: dict[str, Value], slots: Place, start: int, end: int
+    ) -> Iterator[Call]:
+        """What the gradients of some steps give."""
+        s, cell = self._unit.sweeps[i], self._cell
+        steps = end - start
+        if self._of_inputs:
+            arguments: dict[str, Value] = {
+                **of_rows, "steps": steps, "units": s.units, "panels": panels(s.inputs), "inputs": s.inputs,
+                "slots": slots, "weight": Place(WEIGHTS, self._parts[i][1]), "add": int(i > 0),
+                "d_x": Place(D_X, s.x.at(start)), "d_x_step": s.x.step, "d_x_rows": table(s.x.rows),
+            }  # fmt: skip
+            yield "of_inputs", arguments
+        if not self._of_weights:
             return
-        of_x, of_h, of_one = self.of_weights
-        of_x(steps=steps, slots=slots, x=self.x.at(first))
-        of_one(steps=steps, slots=slots)
+        line = padded(cell.slots * s.units)
+        found = Place(FOUND, thread * self.num_found + self._founds[i])
+        shared: dict[str, Value] = {**of_rows, "panels": panels(cell.slots * s.units), "d_weight_row": line}
+        of_x: dict[str, Value] = {
+            "values": s.inputs, "x": Place(X, s.x.at(start)), "x_step": s.x.step, "x_rows": table(s.x.rows),
+        }  # fmt: skip
+        of_one: dict[str, Value] = {"values": 1, "x": self._ones, "x_step": 0, "x_rows": self._nowhere}
+        yield "of_weights", {**shared, **of_x, "steps": steps, "slots": slots, "d_weight": found}
+        yield (
+            "of_weights",
+            {
+                **shared,
+                **of_one,
+                "steps": steps,
+                "slots": slots,
+                "d_weight": found.after((s.inputs + s.units) * line),
+            },
+        )
         alone = int(start == 0)  # the first step read has no state before it
-        if self.reverse:
-            of_h(steps=steps - alone, slots=slots, x=self.h_in_time.at(first + 1))
-        else:
-            later = self._for_each(buffer + FLOAT * alone * self.step)
-            of_h(steps=steps - alone, slots=later, x=self.h_in_time.at(first + alone - 1))
+        of_h: dict[str, Value] = {
+            "values": s.units, "x": Place(H, s.h.at(start + alone - 1)), "x_step": s.h.step,
+            "x_rows": table(s.h.rows),
+        }  # fmt: skip
+        later = slots.after(alone * int(of_rows["slots_step"]))  # pyright: ignore[reportArgumentType]
+        yield (
+            "of_weights",
+            {**shared, **of_h, "steps": steps - alone, "slots": later, "d_weight": found.after(s.inputs * line)},
+        )

@@ -7,7 +7,7 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
-from linewise.kernels.fused.gradients import fused
+from linewise.kernels.fused.gradients import fused, fused_grid, learns, weights_of
 from linewise.kernels.machine.compiled import available
 
 LSTM_LEARNS_FROM = 24
@@ -17,8 +17,9 @@ LSTM_LOSES = range(4, 11)
 
 
 def _lstm_wins(layer: nn.RNNBase, x_TBD: Tensor) -> bool:
-    learns = torch.is_grad_enabled() and (x_TBD.requires_grad or layer.weight_hh_l0.requires_grad)
-    return x_TBD.shape[1] >= LSTM_LEARNS_FROM if learns else x_TBD.shape[1] not in LSTM_LOSES
+    if learns(x_TBD, weights_of(layer)):
+        return x_TBD.shape[1] >= LSTM_LEARNS_FROM
+    return x_TBD.shape[1] not in LSTM_LOSES
 
 
 def fits(layer: nn.RNNBase, x: Tensor, state: Any) -> bool:
@@ -27,15 +28,17 @@ def fits(layer: nn.RNNBase, x: Tensor, state: Any) -> bool:
     They know one layer from zero states, time first, float32 on the processor; torch's tracers, transforms and
     casts see through torch's layers only.
     """
+    return state is None and x.ndim == 3 and _fits(layer, x)
+
+
+def _fits(layer: nn.RNNBase, x: Tensor) -> bool:
     weight = layer.weight_ih_l0
     return (
-        state is None
-        and type(x) in (Tensor, nn.Parameter)
+        type(x) in (Tensor, nn.Parameter)
         and x.dtype == weight.dtype == torch.float32
         and x.device.type == weight.device.type == "cpu"
         and x.layout == torch.strided
-        and x.ndim == 3
-        and x.shape[2] == layer.input_size
+        and x.shape[-1] == layer.input_size
         and x.numel() > 0
         and layer.num_layers == 1
         and bool(layer.bias)
@@ -57,10 +60,6 @@ def _states(layer: nn.RNNBase, h_TBU: Tensor) -> Tensor:
     return torch.stack([h_TBU[-1, :, :units], h_TBU[0, :, units:]])
 
 
-def _run(name: str, layer: nn.RNNBase, x_TBD: Tensor) -> tuple[Tensor, Tensor]:
-    return fused(name, layer, x_TBD, layer._flat_weights)  # pyright: ignore[reportArgumentType]
-
-
 @final
 class FusedGRU(nn.GRU):
     """`nn.GRU`, one layer of one or two directions, time first."""
@@ -68,7 +67,7 @@ class FusedGRU(nn.GRU):
     def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
         if not fits(self, input, hx):
             return super().forward(input, hx)
-        h_TBU, _ = _run("gru", self, input)
+        h_TBU, _ = fused("gru", self, input)
         return h_TBU, _states(self, h_TBU)
 
 
@@ -79,7 +78,7 @@ class FusedRNN(nn.RNN):
     def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
         if self.nonlinearity != "tanh" or not fits(self, input, hx):
             return super().forward(input, hx)
-        h_TBU, _ = _run("rnn", self, input)
+        h_TBU, _ = fused("rnn", self, input)
         return h_TBU, _states(self, h_TBU)
 
 
@@ -92,5 +91,34 @@ class FusedLSTM(nn.LSTM):
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         if not fits(self, input, hx) or not _lstm_wins(self, input):
             return super().forward(input, hx)
-        h_TBU, memory_RBU = _run("lstm", self, input)
+        h_TBU, memory_RBU = fused("lstm", self, input)
         return h_TBU, (_states(self, h_TBU), memory_RBU)
+
+
+CELLS: dict[type[nn.RNNBase], str] = {FusedGRU: "gru", FusedRNN: "rnn", FusedLSTM: "lstm"}
+
+
+def swept(down: nn.Module, across: nn.Module, x_BHWC: Tensor) -> Tensor | None:
+    """Both layers over the columns and the rows of a grid, as one: hidden states `h_BHWF`, columns' first.
+
+    None where the kernels cannot do that, or would gain nothing; then each layer reads by itself.
+    """
+    name = CELLS.get(type(down))  # pyright: ignore[reportArgumentType]
+    if name is None or type(across) is not type(down) or x_BHWC.ndim != 4:
+        return None
+    assert isinstance(down, nn.RNNBase)
+    assert isinstance(across, nn.RNNBase)
+    if (down.input_size, down.hidden_size, down.bidirectional) != (
+        across.input_size, across.hidden_size, across.bidirectional,
+    ) or x_BHWC.shape[0] < torch.get_num_threads():  # fmt: skip
+        return None
+    for layer in (down, across):
+        if not _fits(layer, x_BHWC) or layer._forward_hooks or layer._forward_pre_hooks:
+            return None
+        if getattr(layer, "nonlinearity", "tanh") != "tanh":
+            return None
+    if name == "lstm" and learns(x_BHWC, weights_of(down)):
+        batch, height, width, _ = x_BHWC.shape
+        if batch * min(height, width) < LSTM_LEARNS_FROM:
+            return None
+    return fused_grid(name, (down, across), x_BHWC)

@@ -18,9 +18,6 @@ import torch
 
 from linewise.kernels.machine.compiled import Program, team_function
 
-LEAST_ROWS = 6
-"""Of a share: a tile."""
-
 
 class Team(NamedTuple):
     """What of OpenMP's library is needed."""
@@ -82,10 +79,3 @@ def together(program: Program, arguments: ctypes.Array[Any], shares: int) -> Non
     program.run(start)
     for other in others:
         other.result()
-
-
-def shares(rows: int) -> list[tuple[int, int]]:
-    """First and end row for each of torch's threads; none has fewer than a tile, unless there are no more."""
-    count = max(1, min(torch.get_num_threads(), rows // LEAST_ROWS))
-    ends = [rows * (i + 1) // count for i in range(count)]
-    return list(zip([0, *ends[:-1]], ends, strict=True))

@@ -23,7 +23,8 @@ class CellCode(ABC):
         sums: number of such sums.
         slots: numbers kept per unit.
         panels: vectors of units worked on at once, forward.
-        input_slots, state_slots: for each gate, the slot with the gradient of its input and recurrent part.
+        input_slots, state_slots: for each gate, the slot with the gradient of its input and recurrent part; either
+            are neighbours, so that a product goes through them in one run.
         keeps_slots: whether the forward pass keeps them; otherwise the hidden state says all.
         has_memory: whether there is a state beside the hidden one.
     """

@@ -18,7 +18,7 @@ from linewise.foundations.atomic import replace_file
 from linewise.foundations.paths import cache_dir
 from linewise.kernels.machine import products, programs
 from linewise.kernels.machine.cells import CELL_CODES, CellCode
-from linewise.kernels.machine.team import TEAM
+from linewise.kernels.machine.team import LIST, TEAM
 
 PROGRAMS: dict[str, Callable[[CellCode, str, int, int], str]] = {
     "ahead": programs.ahead,
@@ -105,6 +105,12 @@ def function(cell: str, program: str) -> Program:
 def team_function() -> Program:
     """Given to each thread of a team: calls a program with its share of the arguments."""
     return _program("team", TEAM.format(name=NAME))
+
+
+@cache
+def list_function() -> Program:
+    """Calls a list of programs one after another."""
+    return _program("list", LIST.format(name=NAME))
 
 
 def _program(title: str, text: str) -> Program:

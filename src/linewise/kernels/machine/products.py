@@ -12,20 +12,20 @@ from linewise.kernels.machine.cells import CellCode
 from linewise.kernels.machine.code import Code, Number
 
 WEIGHTS = (
-    "steps", "rows", "panels", "values", "x", "x_step", "x_row", "slots", "slots_step", "slots_row",
-    "d_weight", "d_weight_row",
+    "steps", "first_row", "end_row", "panels", "values", "x", "x_step", "x_rows",
+    "slots", "slots_step", "slots_row", "d_weight", "d_weight_row",
 )  # fmt: skip
 """d_weight[v][panel] += Σ over steps and rows of x[step][row][v] · slots[step][row][panel]."""
 INPUTS = (
-    "steps", "rows", "units", "panels", "inputs", "slots", "slots_step", "slots_row",
-    "weight", "add", "d_x", "d_x_step", "d_x_row",
+    "steps", "first_row", "end_row", "units", "panels", "inputs", "slots", "slots_step", "slots_row",
+    "weight", "add", "d_x", "d_x_step", "d_x_rows",
 )  # fmt: skip
 """d_x[step][row] = Σ over gates and units of slots[step][row][gate][unit] · weight[gate][unit].
 
 With `add` 1, what is there is added to."""
 POINTERS = {
-    "x", "weight_x", "weight_h", "weight", "bias", "zeros", "h", "memory", "kept", "d_h", "slots", "after",
-    "carry", "d_weight", "d_x",
+    "x", "x_rows", "weight_x", "weight_h", "weight", "bias", "zeros", "h", "h_rows", "memory", "kept", "d_h",
+    "slots", "after", "carry", "d_weight", "d_x", "d_x_rows",
 }  # fmt: skip
 BLOCK = 128
 """Rows of a block: a strip of four vectors of so many rows fits the innermost cache."""
@@ -76,10 +76,11 @@ def of_weights(cell: CellCode, name: str, lanes: int, registers: int) -> str:
     """Gradient of a weight matrix, `values × panels · lanes`; what is there is added to."""
     code = Code(name, lanes)
     a = Arguments(code, WEIGHTS)
-    together = code.choose(code.less(a.rows, BLOCK), code.quotient(BLOCK, a.rows), 1)
-    with code.loop(0, a.steps, together) as first_step, code.loop(0, a.rows, BLOCK) as first_row:
+    num_rows = code.sub(a.end_row, a.first_row)
+    together = code.choose(code.less(num_rows, BLOCK), code.quotient(BLOCK, num_rows), 1)
+    with code.loop(0, a.steps, together) as first_step, code.loop(a.first_row, a.end_row, BLOCK) as first_row:
         end_step = code.least(code.add(first_step, together), a.steps)
-        end_row = code.least(code.add(first_row, BLOCK), a.rows)
+        end_row = code.least(code.add(first_row, BLOCK), a.end_row)
 
         def strip(panel: str, num_panels: int) -> None:
             offset = code.mul(panel, lanes)
@@ -98,7 +99,7 @@ def of_weights(cell: CellCode, name: str, lanes: int, registers: int) -> str:
                     with code.loop(first_row, end_row) as row:
                         of_row = code.at(of_step, code.mul(row, a.slots_row))
                         vectors = [code.load(code.at(of_row, p * lanes)) for p in range(num_panels)]
-                        x_row = code.at(x_step, code.mul(row, a.x_row))
+                        x_row = code.at(x_step, code.number_at(a.x_rows, row))
                         for v, of_value in enumerate(sums):
                             value = code.spread(code.at(x_row, v))
                             for total, vector in zip(of_value, vectors, strict=True):
@@ -107,7 +108,7 @@ def of_weights(cell: CellCode, name: str, lanes: int, registers: int) -> str:
                     for p, total in enumerate(of_value):
                         code.store(code.get(total), code.at(row, p * lanes))
 
-            groups_of(code, 0, a.values, (min(registers // num_panels, 12), 2, 1), tile)
+            groups_of(code, 0, a.values, (min(registers // num_panels, 12), 4, 2, 1), tile)
 
         groups_of(code, 0, a.panels, (4, 2, 1), strip)
     return code.text()
@@ -127,24 +128,23 @@ def of_inputs(cell: CellCode, name: str, lanes: int, registers: int) -> str:
 
             def tile(row: str, num_rows: int) -> None:
                 here = [code.add(row, r) for r in range(num_rows)]
-                places = [[code.at(out, code.mul(n, a.d_x_row), u) for u in units] for n in here]
+                places = [[code.at(out, code.number_at(a.d_x_rows, n), u) for u in units] for n in here]
                 sums = [[code.variable() for _ in units] for _ in here]
                 for of_row, from_row in zip(sums, places, strict=True):
                     for total, from_, mask in zip(of_row, from_row, old_masks, strict=True):
                         code.set(total, code.load_masked(from_, mask))
-                for g, slot in enumerate(cell.input_slots):
-                    offset = code.mul(a.units, slot)
-                    starts = [code.at(slots, code.mul(n, a.slots_row), offset) for n in here]
-                    lines = [
-                        code.mul(a.units, code.add(code.mul(code.add(panel, p), cell.gates), g))
-                        for p in range(num_panels)
-                    ]
-                    product(code, sums, starts, [code.at(a.weight, code.mul(n, lanes)) for n in lines], a.units)
+                starts = [
+                    code.at(slots, code.mul(n, a.slots_row), code.mul(a.units, min(cell.input_slots)))
+                    for n in here
+                ]
+                length = code.mul(a.units, cell.gates)
+                lines = [code.mul(length, code.mul(code.add(panel, p), lanes)) for p in range(num_panels)]
+                product(code, sums, starts, [code.at(a.weight, n) for n in lines], length)
                 for of_row, to_row in zip(sums, places, strict=True):
                     for total, to, mask in zip(of_row, to_row, masks, strict=True):
                         code.store_masked(code.get(total), to, mask)
 
-            groups_of(code, 0, a.rows, (min(registers // num_panels, 8), 2, 1), tile)
+            groups_of(code, a.first_row, a.end_row, (min(registers // num_panels, 8), 2, 1), tile)
 
         groups_of(code, 0, a.panels, (4, 3, 2, 1), strip)
     return code.text()

@@ -75,6 +75,10 @@ class Scalars:
             pointer = self._op(f"getelementptr float, ptr {pointer}, i64 {offset}")
         return pointer
 
+    def number_at(self, pointer: str, index: Number) -> str:
+        """An i64 of a table."""
+        return self._op(f"load i64, ptr {self._op(f'getelementptr i64, ptr {pointer}, i64 {index}')}")
+
     # --- control
 
     @contextmanager

@@ -37,3 +37,30 @@ end:
 """
 """For each thread of a team: the shares number, number + threads, … of a job (program, shares, bytes of a share's
 arguments, arguments, and two functions that tell the thread's number and how many there are)."""
+
+LIST = """
+define void @{name}(ptr %share) nounwind {{
+entry:
+  %start = load ptr, ptr %share
+  %count.at = getelementptr i64, ptr %share, i64 1
+  %count = load i64, ptr %count.at
+  %size.at = getelementptr i64, ptr %share, i64 2
+  %size = load i64, ptr %size.at
+  br label %test
+test:
+  %i = phi i64 [ 0, %entry ], [ %next, %do ]
+  %go = icmp slt i64 %i, %count
+  br i1 %go, label %do, label %end
+do:
+  %offset = mul i64 %i, %size
+  %line = getelementptr i8, ptr %start, i64 %offset
+  %program = load ptr, ptr %line
+  %args = getelementptr i64, ptr %line, i64 1
+  call void %program(ptr %args)
+  %next = add i64 %i, 1
+  br label %test
+end:
+  ret void
+}}
+"""
+"""A share that is a list of calls, one after another: lines of so many bytes, each a program and its arguments."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from linewise.foundations.errors import ConfigError, unknown_name
 from linewise.kernels import CELLS, LAYERS, Beside, Linear, recurrent_layer
+from linewise.kernels.fused import swept
 
 UNIONS = ("concat", "add", "vertical", "horizontal")
 PROJECTIONS = ("linear", "none")
@@ -80,7 +81,15 @@ class Sweeps2D(Beside):
         self.fc = Linear(width, channels) if projection == "linear" else nn.Identity()
 
     def forward(self, x_BHWC: Tensor) -> Tensor:
+        return self.fc(self._union(x_BHWC))
+
+    def _union(self, x_BHWC: Tensor) -> Tensor:
         b, h, w, _ = x_BHWC.shape
+        if self.rnn_v is not None and self.rnn_h is not None:
+            states_BHWF = swept(self.rnn_v, self.rnn_h, x_BHWC)
+            if states_BHWF is not None:
+                vertical, horizontal = states_BHWF.chunk(2, dim=-1)
+                return vertical + horizontal if self.union == "add" else states_BHWF
         found: list[Tensor] = []
         if self.rnn_v is not None:
             states, _ = self.rnn_v(x_BHWC.transpose(0, 1).reshape(h, b * w, -1))
@@ -88,8 +97,7 @@ class Sweeps2D(Beside):
         if self.rnn_h is not None:
             states, _ = self.rnn_h(x_BHWC.permute(2, 0, 1, 3).reshape(w, b * h, -1))
             found.append(states.unflatten(1, (b, h)).permute(1, 2, 0, 3))
-        both = found[0] + found[1] if self.union == "add" else torch.cat(found, dim=-1)
-        return self.fc(both)
+        return found[0] + found[1] if self.union == "add" else torch.cat(found, dim=-1)
 
 
 @final
