@@ -30,7 +30,7 @@ def small(name: str, width: float = 8) -> dict[str, int]:
 
 def side(name: str) -> int:
     """Pixels that suit its patches."""
-    return 28 if name in LARGE or name == "lenet5" else 8
+    return 28 if name in LARGE or name in ("lenet5", "plaincnn") else 8
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -48,7 +48,7 @@ def test_runs_on_any_shape_it_accepts_and_gives_every_weight_a_gradient(
         refused = None
     if refused:
         assert height % 28 or width % 28
-        assert "divide" in refused.found or name == "lenet5"
+        assert "divide" in refused.found or name in ("lenet5", "plaincnn")
         assert refused.expected
         return
     logits_BK = network(torch.randn(5, *shape))
@@ -274,7 +274,7 @@ def test_a_network_of_a_terabyte_is_refused_before_it_is_made() -> None:
         create_model("lstm", num_classes=2, hidden=300_000)
 
 
-@pytest.mark.parametrize("name", ["lstm", "mlp", "linear", "vit", "mixer", "lenet5"])
+@pytest.mark.parametrize("name", ["lstm", "mlp", "linear", "vit", "mixer", "lenet5", "plaincnn"])
 def test_images_of_another_shape_are_refused(name: str) -> None:
     network = create_model(name, num_classes=2, img_size=(28, 16))
     with pytest.raises(ConfigError):
