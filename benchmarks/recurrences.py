@@ -4,9 +4,9 @@
 
 One layer over the pixels of 28×28 images, the mean over steps, a linear classifier; a turn is an epoch over
 `--images` images in batches of 128: forward, backward, AdamW. One thread. In every round each cell has its turn,
-in an order that moves on by one, so that a drifting machine hits all alike. Printed: the median over rounds of the
-time of `lstm` divided by that of the cell, with quartiles. Also: the same step with and without
-`keep_freed_memory`, in alternation.
+in an order that moves on by one, so that a drifting machine hits all alike. Torch's `nn.LSTM` has two turns: with
+the help that Linewise gives (freed memory is kept, denormals are flushed), and as a plain script runs it. Printed:
+the median over rounds of the time of both divided by that of the cell, with quartiles.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ import torch.nn.functional as F
 
 from linewise.foundations.allocator import keep_freed_memory
 from linewise.foundations.environment import processor
+from linewise.kernels import described
+from linewise.kernels.twins import with_torchs_layers
 from linewise.models import Network, create_model
 
 CELLS = "lstm,gru,irnn,mingru,minlstm,lru,rglru,mlstm"
@@ -40,7 +42,7 @@ def epoch(network: Network, x_BCHW: torch.Tensor, y_B: torch.Tensor) -> float:
 
 def quartiles(values: list[float]) -> str:
     low, middle, high = statistics.quantiles(values, n=4)
-    return f"{middle:5.2f} (quartiles {low:.2f} to {high:.2f})"
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
 
 
 def main() -> None:
@@ -51,38 +53,33 @@ def main() -> None:
     parser.add_argument("--cells", default=CELLS)
     chosen = parser.parse_args()
     torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
     torch.manual_seed(0)
-    kept = keep_freed_memory()
-    names = list(dict.fromkeys(["lstm", *chosen.cells.split(",")]))
     sizes = {"hidden": chosen.hidden, "layers": 1, "body": "plain", "reading": "pixels", "readout": "mean"}
-    networks = {name: create_model(name, num_classes=10, **sizes) for name in names}
+    networks = {name: create_model(name, num_classes=10, **sizes) for name in chosen.cells.split(",")}
+    torchs = create_model("lstm", num_classes=10, **sizes)
+    sides = {
+        "nn.LSTM": with_torchs_layers(torchs) or torchs,
+        "nn.LSTM, plain": with_torchs_layers(torchs) or torchs,
+    }
+    sides |= networks
     x_BCHW, y_B = torch.rand(chosen.images, 1, 28, 28), torch.randint(0, 10, (chosen.images,))
-    for network in networks.values():
-        epoch(network, x_BCHW[:BATCH], y_B[:BATCH])  # warm-up
-    times: dict[str, list[float]] = {name: [] for name in names}
+    names, times = list(sides), {name: list[float]() for name in sides}
     for turn in range(chosen.rounds):
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            times[name].append(epoch(networks[name], x_BCHW, y_B))
-    print(f"{processor()}, {os.cpu_count()} cores, 1 thread, torch {torch.__version__}, freed memory kept: {kept}")
-    print(f"784 steps, width {chosen.hidden}, {chosen.images} images an epoch, batch {BATCH}, n = {chosen.rounds}")
+            torch.set_flush_denormal(name != "nn.LSTM, plain")
+            keep_freed_memory(name != "nn.LSTM, plain")
+            epoch(sides[name], x_BCHW[:BATCH], y_B[:BATCH])  # warm-up
+            times[name].append(epoch(sides[name], x_BCHW, y_B))
+    print(f"{processor()}, {os.cpu_count()} cores, 1 thread, torch {torch.__version__}, {described()}")
+    print(
+        f"784 steps, width {chosen.hidden}, {chosen.images} images an epoch, batch {BATCH}, n = {chosen.rounds}\n"
+    )
+    print("| cell | nn.LSTM ÷ its time | plain nn.LSTM ÷ its time | s per epoch |\n|---|--:|--:|--:|")
     for name in names:
-        ratios = [a / b for a, b in zip(times["lstm"], times[name], strict=True)]
-        print(
-            f"{name:8} lstm takes {quartiles(ratios)} times as long; median {statistics.median(times[name]):.2f} s"
-        )
-    gains: dict[str, list[float]] = {"lstm": [], "mingru": []}
-    for _ in range(chosen.rounds):
-        for name in gains.keys() & networks.keys():
-            turns = {}
-            for keep in (True, False):
-                keep_freed_memory(keep)
-                epoch(networks[name], x_BCHW[:BATCH], y_B[:BATCH])
-                turns[keep] = epoch(networks[name], x_BCHW, y_B)
-            gains[name].append(turns[False] / turns[True])
-    for name, ratios in gains.items():
-        if ratios:
-            print(f"{name:8} without kept memory takes {quartiles(ratios)} times as long")
+        ratios = [
+            quartiles([a / b for a, b in zip(times[other], times[name], strict=True)]) for other in names[:2]
+        ]
+        print(f"| {name} | {' | '.join(ratios)} | {statistics.median(times[name]):.2f} |")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
     python benchmarks/study_speed.py [--rounds 3] [--epochs 5] [--seeds 3] [--rivals tutorial-64,keras]
         [--rival-epochs 2] [--keras-python ENV/bin/python] [--rival-threads N] [--write benchmarks/LEADERBOARD.md]
 
-In every round the rivals and Linewise have their turn, in an order that is turned round each time, so that a
+All train the same networks, of the same sizes but for a unit or two. In every round the rivals and Linewise have
+their turn, in an order that is turned round each time, so that a
 drifting machine hits all alike. Linewise's side is measured whole: the command as typed, with checks, training
 accuracy, speed of each network, the test and the report. Of a rival each model is trained once per round, for
 `--rival-epochs` epochs; its remaining epochs are taken as long as its later ones, its other seeds as long as this
@@ -33,7 +34,9 @@ from linewise.kernels import described
 from linewise.study.executors import usable_cores
 
 HERE = Path(__file__).parent
-MODELS = ("lstm", "gru", "cnn")
+MODELS = ("lstm", "gru", "plaincnn")
+THEIRS = {"plaincnn": "cnn"}
+"""Names of the same networks in the rivals' scripts."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,17 @@ def one_model(name: str, model: str, seed: int, epochs: int, chosen: argparse.Na
     env = {key: value for key, value in os.environ.items() if key not in ("OMP_NUM_THREADS", "PYTHONPATH")}
     if chosen.rival_threads:
         env["OMP_NUM_THREADS"] = str(chosen.rival_threads)
-    command = [python, path, model, "--seed", seed, "--epochs", epochs, "--images", chosen.images]
+    command = [
+        python,
+        path,
+        THEIRS.get(model, model),
+        "--seed",
+        seed,
+        "--epochs",
+        epochs,
+        "--images",
+        chosen.images,
+    ]
     command += ["--batch-size", batch] if batch else []
     said = subprocess.run([*map(str, command)], check=True, capture_output=True, text=True, env=env)
     return json.loads(said.stdout.splitlines()[-1])

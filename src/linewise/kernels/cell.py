@@ -8,6 +8,8 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from linewise.kernels.fused.gated import read
+
 State = tuple[Tensor, ...]
 """What a layer remembers between two steps; the first dimension of each tensor is the batch."""
 
@@ -20,7 +22,10 @@ class Cell(nn.Module, ABC):
     Attributes:
         num_inputs: D, numbers per step.
         num_hidden: U, numbers it gives per step.
+        fused: name of the kernels that can compute it; then its parameters are one weight and one bias.
     """
+
+    fused = ""
 
     def __init__(self, num_inputs: int, num_hidden: int) -> None:
         super().__init__()
@@ -72,5 +77,10 @@ class TwoDirections(Beside):
         self.ahead, self.back = ahead, back
 
     def forward(self, x_TBD: Tensor) -> tuple[Tensor, None]:
+        if self.ahead.fused and type(self.ahead) is type(self.back):
+            weights: list[Tensor] = [w for cell in (self.ahead, self.back) for w in cell.parameters()]
+            both_TBU = read(self.ahead.fused, weights, x_TBD, self.ahead.num_hidden)
+            if both_TBU is not None:
+                return both_TBU, None
         back_TBU = self.back(x_TBD.flip(0))[0].flip(0)
         return torch.cat([self.ahead(x_TBD)[0], back_TBU], dim=2), None

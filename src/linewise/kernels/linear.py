@@ -16,6 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from linewise.kernels.plain import is_plain
+
 SMALL = 2_000_000
 """Multiply-accumulates up to which a call costs more than it saves."""
 
@@ -44,16 +46,11 @@ def linear(x: Tensor, weight_ED: Tensor, bias_E: Tensor | None) -> Tensor:
 def _fits(x: Tensor, weight_ED: Tensor, bias_E: Tensor | None) -> bool:
     return (
         pays()
-        and type(x) in (Tensor, nn.Parameter)
-        and x.dtype == weight_ED.dtype == torch.float32
-        and x.device.type == weight_ED.device.type == "cpu"
-        and x.layout == torch.strided
+        and is_plain(x)
+        and x.dtype == weight_ED.dtype
+        and x.device == weight_ED.device
         and x.numel() * len(weight_ED) > SMALL
         and x.shape[-1] == weight_ED.shape[1]
-        and not torch.is_autocast_enabled("cpu")
-        and not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
-        and not torch.compiler.is_compiling()
-        and not torch._C._are_functorch_transforms_active()
     )
 
 

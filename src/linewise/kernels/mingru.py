@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from linewise.kernels.cell import Cell, State
+from linewise.kernels.fused.gated import read
 from linewise.kernels.gated import Gate, gated_scan
 
 SHUT = -40.0
@@ -57,6 +58,8 @@ class _ForgetInput:
 class MinGRU(Cell):
     """z = sigmoid(W_z x); candidate = W_h x; h = (1 - z)·h + z·candidate."""
 
+    fused = "mingru"
+
     def __init__(self, num_inputs: int, num_hidden: int) -> None:
         super().__init__(num_inputs, num_hidden)
         self.weight = nn.Parameter(torch.empty(2 * num_hidden, num_inputs))
@@ -66,7 +69,8 @@ class MinGRU(Cell):
         _spread(self.bias.detach()[:num_hidden])
 
     def forward(self, x_TBD: Tensor) -> tuple[Tensor, None]:
-        return gated_scan(x_TBD, self.weight, self.bias, _Update()), None
+        h_TBU = read(self.fused, [self.weight, self.bias], x_TBD, self.num_hidden)
+        return (gated_scan(x_TBD, self.weight, self.bias, _Update()) if h_TBU is None else h_TBU), None
 
     def reference(self, x_TBD: Tensor) -> Tensor:
         h_BU, states = x_TBD.new_zeros(x_TBD.shape[1], self.num_hidden), []
@@ -92,6 +96,8 @@ class MinGRU(Cell):
 class MinLSTM(Cell):
     """f = sigmoid(W_f x), i = sigmoid(W_i x); h = f/(f + i)·h + i/(f + i)·W_h x."""
 
+    fused = "minlstm"
+
     def __init__(self, num_inputs: int, num_hidden: int) -> None:
         super().__init__(num_inputs, num_hidden)
         self.weight = nn.Parameter(torch.empty(3 * num_hidden, num_inputs))
@@ -101,7 +107,8 @@ class MinLSTM(Cell):
         _spread(self.bias.detach()[num_hidden : 2 * num_hidden])
 
     def forward(self, x_TBD: Tensor) -> tuple[Tensor, None]:
-        return gated_scan(x_TBD, self.weight, self.bias, _ForgetInput()), None
+        h_TBU = read(self.fused, [self.weight, self.bias], x_TBD, self.num_hidden)
+        return (gated_scan(x_TBD, self.weight, self.bias, _ForgetInput()) if h_TBU is None else h_TBU), None
 
     def reference(self, x_TBD: Tensor) -> Tensor:
         h_BU, states = x_TBD.new_zeros(x_TBD.shape[1], self.num_hidden), []

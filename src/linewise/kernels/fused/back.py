@@ -185,6 +185,8 @@ class Walk:
                 "d_weight": found.after((s.inputs + s.units) * line),
             },
         )
+        if not cell.state_slots:
+            return
         alone = int(start == 0)  # the first step read has no state before it
         of_h: dict[str, Value] = {
             "values": s.units, "x": Place(H, s.h.at(start + alone - 1)), "x_step": s.h.step,

@@ -52,6 +52,22 @@ def fused_grid(name: str, layers: tuple[nn.RNNBase, nn.RNNBase], x_BHWC: Tensor)
     return _answer(name, unit, shape, x_BHWC.detach(), weights, remember)[0]
 
 
+def fused_cells(name: str, weights: list[Tensor], x_TBD: Tensor, units: int) -> Tensor:
+    """Hidden states `h_TBU` of a cell without a recurrent part, in one or two directions.
+
+    Args:
+        name: `mingru` or `minlstm`.
+        weights: weight and bias of each direction.
+    """
+    if not dense(x_TBD):
+        x_TBD = x_TBD.contiguous()
+    unit = of_layer(tuple(x_TBD.shape), x_TBD.stride()[:2], units, len(weights) // 2)
+    shape = (*x_TBD.shape[:2], units * len(unit.sweeps))
+    if learns(x_TBD, weights):
+        return _Fused.apply(name, unit, shape, x_TBD, *weights)[0]  # pyright: ignore[reportOptionalSubscript]
+    return _answer(name, unit, shape, x_TBD.detach(), weights, None)[0]
+
+
 def weights_of(layer: nn.RNNBase) -> list[Tensor]:
     """Four per direction, in torch's order."""
     return layer._flat_weights  # pyright: ignore[reportReturnType]

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from linewise.kernels.fused.gradients import fused, fused_grid, learns, weights_of
 from linewise.kernels.machine.compiled import available
+from linewise.kernels.plain import is_plain
 
 LSTM_LEARNS_FROM = 24
 """Sequences from which the LSTM's training gains; below, torch's own is faster (benchmarks/LOG.md)."""
@@ -34,20 +35,15 @@ def fits(layer: nn.RNNBase, x: Tensor, state: Any) -> bool:
 def _fits(layer: nn.RNNBase, x: Tensor) -> bool:
     weight = layer.weight_ih_l0
     return (
-        type(x) in (Tensor, nn.Parameter)
-        and x.dtype == weight.dtype == torch.float32
-        and x.device.type == weight.device.type == "cpu"
-        and x.layout == torch.strided
+        is_plain(x)
+        and x.dtype == weight.dtype
+        and x.device == weight.device
         and x.shape[-1] == layer.input_size
         and x.numel() > 0
         and layer.num_layers == 1
         and bool(layer.bias)
         and not layer.batch_first
         and not layer.proj_size
-        and not torch.is_autocast_enabled("cpu")
-        and not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
-        and not torch.compiler.is_compiling()
-        and not torch._C._are_functorch_transforms_active()
         and available()
     )
 

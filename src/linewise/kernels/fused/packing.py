@@ -59,6 +59,8 @@ def padded(units: int) -> int:
 
 def by_unit(weight_GK: Tensor, gates: int) -> Tensor:
     """Rows of each gate as vectors: gates × panels × K × lanes."""
+    if not gates:
+        return weight_GK
     units = len(weight_GK) // gates
     weight = F.pad(weight_GK.view(gates, units, -1), (0, 0, 0, padded(units) - units))
     return weight.view(gates, panels(units), width().lanes, -1).transpose(2, 3).contiguous()
@@ -66,6 +68,8 @@ def by_unit(weight_GK: Tensor, gates: int) -> Tensor:
 
 def by_slot(weight_GK: Tensor, slots: tuple[int, ...]) -> Tensor:
     """Gates in the order of their slots."""
+    if not slots:
+        return weight_GK
     gates = weight_GK.view(len(slots), -1, weight_GK.shape[1])
     return gates[sorted(range(len(slots)), key=lambda gate: slots[gate])].flatten(0, 1)
 
@@ -73,6 +77,8 @@ def by_slot(weight_GK: Tensor, slots: tuple[int, ...]) -> Tensor:
 def by_column(weight_GK: Tensor) -> Tensor:
     """Columns as vectors: panels × (gates · units) × lanes."""
     rows, columns = weight_GK.shape
+    if not rows:
+        return weight_GK
     weight_GK = F.pad(weight_GK, (0, padded(columns) - columns))
     return weight_GK.view(rows, -1, width().lanes).transpose(0, 1).contiguous()
 
@@ -83,12 +89,15 @@ def spread(row: int) -> int:
 
 
 def _numbered(name: str, sizes: Sizes) -> list[list[Tensor]]:
-    """Places of the four weights of each sweep in `flat`, in the weights' shapes."""
+    """Places of the weights of each sweep in `flat`, in their shapes: input's, state's, and both biases.
+
+    A cell without a recurrent part has none of the second and the last.
+    """
     place, found = 1, []
     for inputs, units in sizes:
-        rows = CELL_CODES[name].gates * units
+        of_input, of_state = (len(s) * units for s in (CELL_CODES[name].from_input, CELL_CODES[name].from_state))
         of_sweep = []
-        for shape in ((rows, inputs), (rows, units), (rows,), (rows,)):
+        for shape in ((of_input, inputs), (of_state, units), (of_input,), (of_state,)):
             count = torch.Size(shape).numel()
             of_sweep.append(torch.arange(place, place + count).view(shape))
             place += count
@@ -107,10 +116,12 @@ def _ahead_order(name: str, sizes: Sizes, _: Width) -> Order:
     vectors: list[tuple[int, Tensor]] = []
     starts: list[tuple[int, Tensor]] = []
     seconds: list[Tensor] = []
-    for i, (input_GD, state_GU, *biases) in enumerate(_numbered(name, sizes)):
-        vectors += [(i, by_unit(input_GD, cell.gates)), (i, by_unit(state_GU, cell.gates))]
+    for i, ((_inputs, units), (input_GD, state_GU, *biases)) in enumerate(
+        zip(sizes, _numbered(name, sizes), strict=True)
+    ):
+        vectors += [(i, by_unit(input_GD, len(cell.from_input))), (i, by_unit(state_GU, len(cell.from_state)))]
         from_input, from_state = (
-            _sum_starts(bias_G, goes_to, cell.sums)
+            _sum_starts(bias_G, goes_to, cell.sums, units)
             for bias_G, goes_to in zip(biases, (cell.from_input, cell.from_state), strict=True)
         )
         starts.append((i, from_input))
@@ -118,12 +129,11 @@ def _ahead_order(name: str, sizes: Sizes, _: Width) -> Order:
     return _ordered([*vectors, *starts], seconds, len(sizes))
 
 
-def _sum_starts(bias_G: Tensor, goes_to: tuple[int, ...], sums: int) -> Tensor:
+def _sum_starts(bias_G: Tensor, goes_to: tuple[int, ...], sums: int, units: int) -> Tensor:
     """For each sum the bias it starts from, sums × padded units."""
-    biases = bias_G.view(len(goes_to), -1)
-    starts = bias_G.new_zeros(sums, padded(biases.shape[1]))
-    for bias_U, to in zip(biases, goes_to, strict=True):
-        starts[to, : len(bias_U)] = bias_U
+    starts = bias_G.new_zeros(sums, padded(units))
+    for bias_U, to in zip(bias_G.view(len(goes_to), units), goes_to, strict=True):
+        starts[to, :units] = bias_U
     return starts
 
 

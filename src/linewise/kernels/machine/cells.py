@@ -12,6 +12,9 @@ from typing import final
 from linewise.kernels.machine.activations import one_minus, sigmoid, tanh
 from linewise.kernels.machine.code import Code
 
+SHUT = -40.0
+"""Logits of a gate that is as good as shut."""
+
 
 class CellCode(ABC):
     """One kind of cell.
@@ -23,6 +26,7 @@ class CellCode(ABC):
         sums: number of such sums.
         slots: numbers kept per unit.
         panels: vectors of units worked on at once, forward.
+            Neither gates nor slots where a cell has no recurrent part.
         input_slots, state_slots: for each gate, the slot with the gradient of its input and recurrent part; either
             are neighbours, so that a product goes through them in one run.
         keeps_slots: whether the forward pass keeps them; otherwise the hidden state says all.
@@ -135,6 +139,57 @@ class GRUCode(CellCode):
         return [d_candidate, d_reset, d_update, code.fmul(d_candidate, reset)], code.fmul(d_h, update)
 
 
+@final
+class MinGRUCode(CellCode):
+    """Slots: update, candidate."""
+
+    gates, sums, slots = 2, 2, 2
+    from_input, from_state = (0, 1), ()
+    input_slots, state_slots = (0, 1), ()
+    panels = (2, 1)
+
+    def ahead(self, code: Code, sums: list[str], before: str) -> tuple[str, str, list[str]]:
+        update, candidate = sigmoid(code, sums[0]), sums[1]
+        h = code.fma(update, code.fsub(candidate, before), before)
+        return h, h, [update, candidate]
+
+    def back(
+        self, code: Code, d_h: str, carry: str, kept: list[str], now: str, before: str
+    ) -> tuple[list[str], str]:
+        update, candidate = kept
+        d_h = code.fadd(d_h, carry)
+        d_update = code.fmul(code.fmul(d_h, code.fsub(candidate, before)), _slope_of_sigmoid(code, update))
+        return [d_update, code.fmul(d_h, update)], code.fmul(d_h, one_minus(code, update))
+
+
+@final
+class MinLSTMCode(CellCode):
+    """Slots: forget, input, candidate. The input's share is i/(f + i); where both gates are as good as shut, only
+    the difference of their logits counts, so both are raised."""
+
+    gates, sums, slots = 3, 3, 3
+    from_input, from_state = (0, 1, 2), ()
+    input_slots, state_slots = (0, 1, 2), ()
+    panels = (2, 1)
+
+    def ahead(self, code: Code, sums: list[str], before: str) -> tuple[str, str, list[str]]:
+        over = code.fadd(code.clamp(code.larger(sums[0], sums[1]), float("-inf"), SHUT), code.const(-SHUT))
+        forget, input_ = (sigmoid(code, code.fsub(logit, over)) for logit in sums[:2])
+        share = code.fdiv(input_, code.fadd(forget, input_))
+        h = code.fma(share, code.fsub(sums[2], before), before)
+        return h, h, [forget, input_, sums[2]]
+
+    def back(
+        self, code: Code, d_h: str, carry: str, kept: list[str], now: str, before: str
+    ) -> tuple[list[str], str]:
+        forget, input_, candidate = kept
+        d_h, share = code.fadd(d_h, carry), code.fdiv(input_, code.fadd(forget, input_))
+        d_logit = code.fmul(code.fmul(d_h, code.fsub(candidate, before)), _slope_of_sigmoid(code, share))
+        d_forget = code.fmul(code.fsub(code.const(-0.0), d_logit), one_minus(code, forget))
+        slots = [d_forget, code.fmul(d_logit, one_minus(code, input_)), code.fmul(d_h, share)]
+        return slots, code.fmul(d_h, one_minus(code, share))
+
+
 def _slope_of_tanh(code: Code, y: str) -> str:
     return code.fma(code.fsub(code.const(-0.0), y), y, code.const(1.0))
 
@@ -143,4 +198,10 @@ def _slope_of_sigmoid(code: Code, y: str) -> str:
     return code.fmul(y, one_minus(code, y))
 
 
-CELL_CODES: dict[str, CellCode] = {"rnn": TanhCode(), "lstm": LSTMCode(), "gru": GRUCode()}
+CELL_CODES: dict[str, CellCode] = {
+    "rnn": TanhCode(),
+    "lstm": LSTMCode(),
+    "gru": GRUCode(),
+    "mingru": MinGRUCode(),
+    "minlstm": MinLSTMCode(),
+}

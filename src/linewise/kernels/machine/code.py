@@ -113,6 +113,11 @@ class Code(Scalars):
     def fdiv(self, a: str, b: str) -> str:
         return self._op(f"fdiv {self.vector} {a}, {b}")
 
+    def larger(self, a: str, b: str) -> str:
+        """Of two, lane by lane; b where they cannot be compared."""
+        mask = self._op(f"fcmp ogt {self.vector} {a}, {b}")
+        return self._op(f"select <{self.lanes} x i1> {mask}, {self.vector} {a}, {self.vector} {b}")
+
     def clamp(self, a: str, low: float, high: float) -> str:
         """Between low and high; not a number stays so."""
         n, v = self.lanes, self.vector

@@ -137,7 +137,7 @@ def of_inputs(cell: CellCode, name: str, lanes: int, registers: int) -> str:
                     code.at(slots, code.mul(n, a.slots_row), code.mul(a.units, min(cell.input_slots)))
                     for n in here
                 ]
-                length = code.mul(a.units, cell.gates)
+                length = code.mul(a.units, len(cell.input_slots))
                 lines = [code.mul(length, code.mul(code.add(panel, p), lanes)) for p in range(num_panels)]
                 product(code, sums, starts, [code.at(a.weight, n) for n in lines], length)
                 for of_row, to_row in zip(sums, places, strict=True):

@@ -69,9 +69,11 @@ def ahead(cell: CellCode, name: str, lanes: int, registers: int) -> str:
             ):
                 places = []
                 for p in range(num_panels):
-                    for g in range(cell.gates):
+                    for g in range(len(goes_to)):
                         number = code.add(code.mul(a.panels, g), code.add(panel, p))
                         places.append(code.at(weight, code.mul(code.mul(number, count), lanes)))
+                if not goes_to:
+                    continue
                 to = [p * cell.sums + s for p in range(num_panels) for s in goes_to]
                 starts = [code.at(rows, of_row) for of_row in of_rows]
                 length = count if weight is a.weight_x else num_before
@@ -127,10 +129,11 @@ def back(cell: CellCode, name: str, lanes: int, registers: int) -> str:
                 for p, mask in enumerate(masks):
                     place = code.at(d_h, of_h[r], units[p])
                     code.set(sums[r][p], code.load_masked(place, mask))
-            offset, length = code.mul(a.units, min(cell.state_slots)), code.mul(a.units, cell.gates)
-            starts = [code.at(after, code.mul(n, a.slots_row), offset) for n in here]
-            lines = [code.mul(length, code.mul(code.add(panel, p), lanes)) for p in range(num_panels)]
-            product(code, sums, starts, [code.at(a.weight, n) for n in lines], code.mul(num_after, cell.gates))
+            if cell.state_slots:
+                gates, offset = len(cell.state_slots), code.mul(a.units, min(cell.state_slots))
+                starts = [code.at(after, code.mul(n, a.slots_row), offset) for n in here]
+                lines = [code.mul(code.mul(a.units, gates * lanes), code.add(panel, p)) for p in range(num_panels)]
+                product(code, sums, starts, [code.at(a.weight, n) for n in lines], code.mul(num_after, gates))
             for p, mask in enumerate(masks):
                 for r, number in enumerate(here):
                     of_state = code.mul(number, a.memory_row) if cell.has_memory else of_h[r]

@@ -17,10 +17,11 @@ SMALLEST = 4
 
 @final
 class PlainCNN(Network):
-    """Two 3×3 convolutions, each with 2×2 max pooling and ReLU, then a linear layer with ReLU and the classifier.
+    """Two 3×3 convolutions, each with 2×2 max pooling and ReLU, then a linear layer with ReLU and the
+    classifier.
 
-    As MNIST guides build it; it has no norm and knows one image size. Pooling goes before ReLU, which gives the same
-    numbers with a quarter of the work.
+    As MNIST guides build it; it has no norm and knows one image size. Pooling goes before ReLU, which gives the
+    same numbers with a quarter of the work.
 
     Args:
         first, second: channels of the convolutions.
