@@ -74,7 +74,7 @@ def train(
                 outcome.diverged = f"loss {value} at step {step} of {steps}, learning rate {lr:.2g}"
                 return outcome
             if optimiser and schedule:
-                optimiser.zero_grad(set_to_none=True)
+                optimiser.zero_grad()
                 loss.backward()
                 if recipe.clip:
                     torch.nn.utils.clip_grad_norm_(parameters, recipe.clip, foreach=True)
