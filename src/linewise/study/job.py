@@ -112,6 +112,7 @@ def run_job(job: Job) -> None:
     outcome = train(
         network, training, validation, job.recipe, job.seed, on_step=heartbeat.step, on_epoch=heartbeat.epoch
     )
+    give_back_freed_memory()  # so that the most is that of one phase, not the sum of what each left free
     with new_run_folder(job.path) as draft:
         write_epochs(draft, outcome.epochs)
         accuracies = {} if outcome.diverged else _evaluate(draft, network, training, validation)

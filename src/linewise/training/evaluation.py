@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from linewise.images.batches import Batches
 from linewise.models import Network
 
-BATCH = 1000
+BATCH = 250
+"""Images answered together: as fast as more, and in less memory."""
 
 
 def probabilities(network: Network, images: Batches) -> np.ndarray:

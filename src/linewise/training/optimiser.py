@@ -1,6 +1,6 @@
 """AdamW with a one-cycle learning rate (Loshchilov & Hutter 2019; Smith & Topin 2019).
 
-The steps are torch's own (`torch.optim.adamw.adamw`), and so are the rates, to the bit. torch's classes around them
+The steps are torch's own (`torch.optim.adamw.adamw`), and so are the rates, to the bit. Its classes around them
 are not used: they load torch's compiler, which nothing here needs, at 60 MB and most of a second for each worker.
 """
 
@@ -46,8 +46,8 @@ class AdamW:
             parameters, grads, means, squares, counts = states.with_gradients()
             if parameters:
                 adamw(
-                    parameters, grads, means, squares, [], counts, fused=True, amsgrad=False, beta1=0.9, beta2=0.99,
-                    lr=self.lr, weight_decay=weight_decay, eps=1e-8, maximize=False,
+                    parameters, grads, means, squares, [], counts, fused=True, amsgrad=False, maximize=False,
+                    beta1=0.9, beta2=0.99, lr=self.lr, weight_decay=weight_decay, eps=1e-8,
                 )  # fmt: skip
 
 

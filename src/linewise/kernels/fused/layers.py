@@ -94,3 +94,9 @@ class FusedLSTM(nn.LSTM):
             return super().forward(input, hx)
         h_TBU, memory_RBU = _run("lstm", self, input)
         return h_TBU, (_states(self, h_TBU), memory_RBU)
+
+
+def cells_of(network: nn.Module) -> set[str]:
+    """Which cells have kernels here, of those in a network."""
+    names = {FusedRNN: "rnn", FusedLSTM: "lstm", FusedGRU: "gru"}
+    return {names[type(layer)] for layer in network.modules() if type(layer) in names}
