@@ -17,7 +17,7 @@ from linewise.training.alternation import alternate, answering, learning
 
 ROUNDS = {"train": 9, "1": 15, "1000": 9}
 """Kind of work → counted rounds; a number is a batch of images to be answered."""
-LEARNING_STEPS, LEARNING_S = 8, 0.1
+LEARNING_STEPS, LEARNING_S = 4, 0.05
 """A turn of training: steps in one piece of work, and least duration in seconds."""
 
 
