@@ -2,17 +2,17 @@
 
     python benchmarks/fixed_cost.py [--rounds 3] [--images 2000] [--seeds 3] [--epochs 1] [--before OTHER/src]
 
-Each round runs the command in a fresh process and folder; `--before` names the sources of another version, which has
-its turn in every round, in an order that is swapped each time. The machine should be quiet. Phases are read from
-what the command says and from the times of its files:
+Each round runs the command in a fresh process and folder; `--before` names the sources of another version, which
+has its turn in every round, in an order that is swapped each time. The machine should be quiet. Phases are read
+from what the command says and from the times of its files:
 
-    start       until the runs are planned: imports, images, widths
-    training    until the test set is opened; its own seconds are those of the runs' records, divided by the workers
-    test        answers on the test images, and the speed of each network
-    report      pictures, films, page and figures
-    end         the table, the sentence and leaving
+    start           until the runs are planned: imports, images, widths
+    around training until the test set is opened, less training itself: workers, evaluation, files, waiting
+    test            answers on the test images, and the speed of each network
+    report          pictures, films, page and figures
+    end             the table, the sentence and leaving
 
-Fixed is all but the training's own seconds: with few images, the wait of one worker for the other counts there too.
+Training itself is the sum of the seconds in the runs' records, divided by the workers; fixed is all else.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ def main() -> None:
             turns[side].append(turn(sources[side], chosen))
             print(side, {k: round(v, 1) for k, v in turns[side][-1].items()}, file=sys.stderr, flush=True)
     print(
-        f"{processor()}, {usable_cores()} cores; {chosen.images:,} images of MNIST, {chosen.models}, {chosen.seeds} "
-        f"seeds, {chosen.epochs} epochs; seconds, median (range) of n = {chosen.rounds} rounds; load before each: "
+        f"{processor()}, {usable_cores()} cores; {chosen.images:,} images of MNIST, {chosen.models}, "
+        f"{chosen.seeds} seeds, {chosen.epochs} epochs; seconds, median (range) of n = {chosen.rounds} rounds; load before each: "
         f"{', '.join(f'{load:.1f}' for load in loads)}.\n"
     )
     ratio = ["now ÷ before"] if chosen.before else []
