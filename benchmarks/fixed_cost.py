@@ -89,8 +89,8 @@ def main() -> None:
             print(side, {k: round(v, 1) for k, v in turns[side][-1].items()}, file=sys.stderr, flush=True)
     print(
         f"{processor()}, {usable_cores()} cores; {chosen.images:,} images of MNIST, {chosen.models}, "
-        f"{chosen.seeds} seeds, {chosen.epochs} epochs; seconds, median (range) of n = {chosen.rounds} rounds; load before each: "
-        f"{', '.join(f'{load:.1f}' for load in loads)}.\n"
+        f"{chosen.seeds} seeds, {chosen.epochs} epochs; seconds, median (range) of n = {chosen.rounds} rounds; "
+        f"load before each: {', '.join(f'{load:.1f}' for load in loads)}.\n"
     )
     ratio = ["now ÷ before"] if chosen.before else []
     print(f"| phase | {' | '.join([*sources, *ratio])} |\n|---{'|--:' * (len(sources) + len(ratio))}|")
