@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 
 from linewise.foundations.folder import StudyFolder
 from linewise.foundations.tuning import TuningRecord
+from linewise.study.job import Job, run_job
 
 TRIALS = 6
 MODELS = ["linear", "lstm:hidden=4"]
@@ -65,3 +67,14 @@ def ends(record: TuningRecord | None) -> dict[str, Any]:
 
 def ends_of(folder: Path) -> dict[str, Any]:
     return ends(StudyFolder.open(folder).tuning())
+
+
+def train_and_list_modules(job: Job, told: Path) -> None:
+    """For a worker process: a run, and the names of all modules that it has loaded by then."""
+    run_job(job)
+    told.write_text(json.dumps(sorted(sys.modules)))
+
+
+def leave_pid(path: Path) -> None:
+    """For a worker process: its number in a file."""
+    path.write_text(str(os.getpid()))

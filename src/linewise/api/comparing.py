@@ -59,19 +59,22 @@ def compare(
         >>> study = linewise.compare("digits", models=["lstm", "cnn"], seeds=5)    # doctest: +SKIP
         >>> study.answer                                                           # doctest: +SKIP
     """
-    from linewise.study.comparison import run_study
-    from linewise.study.config import make_config
-    from linewise.study.executors import make_executor
+    from linewise.study.dials import make_config
+    from linewise.study.executors import load_parts, make_executor
 
     config = make_config(**dials)
     if report:
         require("report")
     if config.tune:
         require("tune")
-    image_set = _load(images, labels, size, fit, data_dir, image_options, split_options, events)
-    path = Path(out) if out else fresh_folder(image_set.name)
-    executor = make_executor(jobs, config.threads)
-    run_study(image_set, config, path, executor, command=command, events=events, storage=storage)
+    with make_executor(jobs, config.threads) as executor:
+        if not out or not (Path(out) / "study.json").exists():  # else perhaps nothing is left to do
+            executor.begin(load_parts, config.seeds * len(config.models))
+        from linewise.study.comparison import run_study
+
+        image_set = _load(images, labels, size, fit, data_dir, image_options, split_options, events)
+        path = Path(out) if out else fresh_folder(image_set.name)
+        run_study(image_set, config, path, executor, command=command, events=events, storage=storage)
     study = Study(path)
     if report and not study.report_is_current:
         study.report()
@@ -123,8 +126,8 @@ def tune(
     require("tune")
     image_set = _load(images, labels, size, fit, data_dir, image_options, split_options, events)
     path = Path(out) if out else fresh_folder(image_set.name)
-    executor = make_executor(jobs, config.threads)
-    run_tuning(image_set, config, path, executor, command=command, events=events, storage=storage)
+    with make_executor(jobs, config.threads) as executor:
+        run_tuning(image_set, config, path, executor, command=command, events=events, storage=storage)
     return Study(path)
 
 

@@ -30,7 +30,7 @@ class Display:
         self.trials = Trials(self.console, self._say)
         self.events = Events(
             self._planned, self._progress, self._ended, self._opened, self._warned,
-            self.trials.planned, self.trials.trying, self.trials.tried, self.trials.chosen,
+            self.trials.planned, self.trials.trying, self.trials.tried, self.trials.chosen, self._compiling,
         )  # fmt: skip
         self.keys: list[str] = []
         self.beats: dict[str, Beat] = {}
@@ -91,6 +91,9 @@ class Display:
 
     def _opened(self, runs: int) -> None:
         self._say(f"opening the test set for {count(runs, 'run')}, timing them in alternation …")
+
+    def _compiling(self) -> None:
+        self._say("compiling kernels for this processor (once, about 2 s) …")
 
     def _warned(self, text: str) -> None:
         self._say(f"warning: {text}")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from linewise.analysis import summarise
+from linewise.analysis import Summary, summarise
 from linewise.foundations.atomic import write_json, write_text
 from linewise.foundations.errors import missing_extra
 from linewise.foundations.folder import StudyFolder
@@ -13,6 +15,7 @@ from linewise.report.results import write_results
 
 if TYPE_CHECKING:
     from linewise.report.charts.chart import Chart
+    from linewise.report.sections.section import Section
 
 
 def build(study: Path, *, figures: bool = True) -> Path:
@@ -33,13 +36,26 @@ def build(study: Path, *, figures: bool = True) -> Path:
         ConfigError: the extra `report` is not installed.
     """
     folder = StudyFolder.open(study)
-    summary = summarise(folder)
     try:
         import altair  # noqa: F401
         import jinja2  # noqa: F401
         import vl_convert  # noqa: F401
     except ModuleNotFoundError as error:
         raise missing_extra(str(error.name), "report", "the report") from None
+    from linewise.report.drawing import Drawing
+
+    with Drawing(folder.report_path / "figures") if figures else nullcontext() as drawing:
+        summary = summarise(folder)
+        more, text = _page(summary, drawing.add if drawing else lambda charts: None)
+    write_results(summary, folder.report_path, {section.id: section.json for section in more})
+    write_json(folder.report_path / "verdict.json", summary.verdicts.as_json(summary))
+    page = folder.report_path / "index.html"
+    write_text(page, text)
+    return page
+
+
+def _page(summary: Summary, draw: Callable[[Iterable[Chart]], None]) -> tuple[list[Section], str]:
+    """The sections of this study, and the page; `draw` is given the charts as they come."""
     from linewise.report.charts.accuracy import accuracy_chart
     from linewise.report.charts.chart import Looks
     from linewise.report.charts.confusions import confusion_charts
@@ -55,24 +71,12 @@ def build(study: Path, *, figures: bool = True) -> Path:
     shown = {k: v for k, v in calibrations.items() if k != "majority"}
     maybe = [accuracy_chart(summary, looks), reliability_chart(summary, shown, looks)]
     charts = [c for c in maybe if c is not None] + curve_charts(summary, looks) + cost_charts(summary, looks)
+    draw(charts)
     confusions = confusion_charts(summary)
+    draw(confusions.values())
     shown_pictures = pictures(summary.evidence)
-    more = sections(summary, looks, shown_pictures)
-    if figures:
-        drawn = [*charts, *confusions.values(), *(chart for section in more for chart in section.charts)]
-        save_figures(drawn, folder.report_path / "figures")
-    write_results(summary, folder.report_path, {section.id: section.json for section in more})
-    write_json(folder.report_path / "verdict.json", summary.verdicts.as_json(summary))
-    page = folder.report_path / "index.html"
-    write_text(page, render(summary, charts, confusions, calibrations, more, shown_pictures))
-    return page
-
-
-def save_figures(charts: list[Chart], folder: Path) -> None:
-    """Write every chart as PNG and SVG; pictures of an earlier report that this one does not have go."""
-    for chart in charts:
-        chart.save(folder)
-    names = {chart.name for chart in charts}
-    for path in [*folder.glob("*.png"), *folder.glob("*.svg")]:
-        if path.stem not in names:
-            path.unlink()
+    more = []
+    for section in sections(summary, looks, shown_pictures):
+        draw(section.charts)
+        more.append(section)
+    return more, render(summary, charts, confusions, calibrations, more, shown_pictures)

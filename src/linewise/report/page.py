@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from functools import cache
+from hashlib import sha256
+from importlib.metadata import version as installed
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,8 @@ from linewise.analysis import Summary
 from linewise.analysis.calibration import Calibration, calibration
 from linewise.analysis.confusion import confusion, recalls
 from linewise.foundations.amounts import write_amount
+from linewise.foundations.atomic import write_text
+from linewise.foundations.paths import cache_dir
 from linewise.foundations.version import version
 from linewise.report.charts.chart import Chart
 from linewise.report.galleries import lists_shown, pairs_shown
@@ -75,11 +80,25 @@ def render(
 
 @cache
 def scripts(vl_version: str | None) -> str:
-    """Vega, Vega-Lite and vega-embed as one script that can stand inside a page."""
+    """Vega, Vega-Lite and vega-embed as one script that can stand inside a page.
+
+    Bundling takes a second or two, so the script is kept in the user's cache, with its checksum.
+    """
     import vl_convert
 
+    asked = f"{installed('vl-convert-python')} {vl_version} {EXPOSE}"
+    path = cache_dir() / "scripts" / f"vega-{sha256(asked.encode()).hexdigest()[:32]}.js"
+    try:
+        digest, _, kept = path.read_text(encoding="utf-8").partition("\n")
+        if digest == f"// {sha256(kept.encode()).hexdigest()}":
+            return kept
+    except (OSError, UnicodeDecodeError):
+        pass
     bundle = vl_convert.javascript_bundle(EXPOSE, vl_version=vl_version)
-    return re.sub(r"</(?=script)", r"<\\/", bundle, flags=re.IGNORECASE)
+    script = re.sub(r"</(?=script)", r"<\\/", bundle, flags=re.IGNORECASE)
+    with suppress(OSError):  # a full disk, or one that cannot be written: made again next time
+        write_text(path, f"// {sha256(script.encode()).hexdigest()}\n{script}")
+    return script
 
 
 def schema_version(charts: list[Chart]) -> str | None:

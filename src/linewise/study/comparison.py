@@ -15,9 +15,10 @@ from linewise.foundations.tuning import TuningRecord
 from linewise.images import ImageSet, Part
 from linewise.study import heartbeat
 from linewise.study.along import film, unmoved_by_read_along
+from linewise.study.compiling import compile_kernels
 from linewise.study.config import CompareConfig, make_spec
 from linewise.study.events import Events
-from linewise.study.examination import Examination, choose_pictures, examine, thumbnails
+from linewise.study.examination import Examination, Timing, choose_pictures, examine, thumbnails, time_study
 from linewise.study.executors import Executor
 from linewise.study.job import Job, run_job, share
 from linewise.study.lock import hold
@@ -56,6 +57,7 @@ def run_study(
     with _begun(path, spec, events) as (folder, workplace):
         tuning = None
         if spec.tuning:
+            compile_kernels(spec.models, spec.data, events)
             tuning = tune(folder, spec, images, executor, workplace, events, storage=storage)
         _train(folder, spec, images, executor, workplace, events, tuning)
         _test(folder, spec, images, executor, workplace, events, command)
@@ -87,6 +89,7 @@ def run_tuning(
     spec = reconcile(path, wanted.model_copy(update={"seeds": []}))
     _check_storage(spec, storage)
     with _begun(path, spec, events) as (folder, workplace):
+        compile_kernels(spec.models, spec.data, events)
         return tune(folder, spec, images, executor, workplace, events, storage=storage)
 
 
@@ -142,6 +145,9 @@ def _train(
         for network, recipe in [tuned(model, spec, tuning)]
         if (path := folder.run_path(model.label, seed)).name not in done
     ]
+    compile_kernels([job.model for job in jobs], spec.data, events)
+    # The most expensive first, so that at the end no worker has a long run to itself.
+    jobs.sort(key=lambda job: -job.model.cost.macs)
     events.planned(spec, [job.key for job in jobs])
     beats = {job.key: job.heartbeat for job in jobs}
 
@@ -174,23 +180,27 @@ def _test(
 
     test = images.test.open(f"all runs have ended; {len(runs)} answer the test images", log)
     events.opened(len(runs))
-    job = Examination(
+    training, test_arrays = share(images.train, workplace, "train"), share(test, workplace, "test")
+
+    def end(job: object, failure: str) -> None:
+        if failure:
+            raise ConfigError(f"the test was not completed: {failure}", mend="the same command tries again")
+
+    executor.run(examine, [Examination(r.path, spec.data, test_arrays, spec.threads) for r in runs], end)
+    timing = Timing(
         paths=[r.path for r in runs],
         timed=_one_of_each(folder),
         speed=folder.speed_path,
         data=spec.data,
-        training=share(images.train, workplace, "train"),
-        test=share(test, workplace, "test"),
+        training=training,
+        test=test_arrays,
         threads=spec.threads,
         heartbeat=workplace / "test.json",
     )
-
-    def end(job: Examination, failure: str) -> None:
-        events.ended(job.key, failure)
-        if failure:
-            raise ConfigError(f"the test was not completed: {failure}", mend="the same command tries again")
-
-    executor.run(examine, [job], end, lambda: events.progress({job.key: heartbeat.read(job.heartbeat)}))
+    executor.run(
+        time_study, [timing], end, lambda: events.progress({timing.key: heartbeat.read(timing.heartbeat)})
+    )
+    events.ended(timing.key, "")
     _hang_pictures(folder, folder.runs(), test)
 
 

@@ -1,80 +1,35 @@
-"""What a person may ask of a study, and how it becomes a specification."""
+"""How what a person asks of a study becomes a specification."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 import torch
-from pydantic import Field, ValidationError
 
-from linewise.foundations.defaults import MODELS, SEEDS
 from linewise.foundations.errors import ConfigError
 from linewise.foundations.records import (
     DataRecord,
-    Match,
     ModelSpec,
     Recipe,
     StudySpec,
     TrainingDials,
     TuningPlan,
-    describe,
 )
 from linewise.foundations.version import version
-from linewise.images.augment import check_strengths
 from linewise.models import parse_model, specify
 from linewise.models.network import NETWORKS, check_sizes
 from linewise.models.recurrent.readouts import stands_for
 from linewise.reading import parse as parse_reading
 from linewise.study.along import ghost, unmoved_by_read_along
+from linewise.study.dials import CompareConfig, make_config
+
+__all__ = ["CompareConfig", "make_config", "make_recipe", "make_spec"]
 
 SMALL_SIDE, SMALL_BUDGET, BUDGET = 16, 20_000, 80_000
 STEPS_PER_EPOCH = 300
 
 MOST_LETTERS = 100
 """Of a model as typed: its label is a folder name."""
-
-
-class CompareConfig(TrainingDials):
-    """The dials of `linewise compare`; those of training are in `TrainingDials`.
-
-    Attributes:
-        models: networks as typed, `NAME[@READING][:SIZE=VALUE…]`.
-        match: what is made equal: `params`, `macs` or `none`.
-        budget: the amount; None chooses 80,000, or 20,000 for images of less than 16×16 pixels.
-        seeds: runs per network; the seeds are 0, 1, 2, …
-        batch_size: images per step; None chooses the power of two from 16 to 128 that leaves at least 300
-            steps per epoch.
-        threads: processor threads per run.
-        tune: trials per network before the final runs, which then have each network's best settings; None trains
-            all networks with the same recipe.
-        tune_epochs: of each trial; None takes those of the final runs.
-        tune_images: training images used in each trial; None takes all.
-    """
-
-    models: list[str] = Field(list(MODELS), min_length=1)
-    match: Match = "params"
-    budget: int | None = Field(None, ge=1)
-    seeds: int = Field(SEEDS, ge=1, le=10_000)
-    batch_size: int | None = Field(None, ge=1)
-    threads: int = Field(1, ge=1, le=1024)
-    tune: int | None = Field(None, ge=1, le=100_000)
-    tune_epochs: int | None = Field(None, ge=1, le=100_000)
-    tune_images: int | None = Field(None, ge=1)
-
-
-def make_config(**dials: Any) -> CompareConfig:
-    """A checked configuration.
-
-    Raises:
-        ConfigError: naming the first wrong dial.
-    """
-    try:
-        config = CompareConfig(**dials)
-    except ValidationError as error:
-        raise describe(error, where="configuration", kind=ConfigError) from None
-    check_strengths(config.augment)
-    return config
 
 
 def make_spec(config: CompareConfig, data: DataRecord, command: str) -> StudySpec:

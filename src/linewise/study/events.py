@@ -16,6 +16,7 @@ class Events:
 
     Attributes:
         planned: the specification, and the names of the runs that are missing.
+        compiling: kernels are about to be compiled, which is done once on a machine.
         progress: where runs are.
         ended: a run, and why it failed.
         opened: how many runs answer the test images.
@@ -35,3 +36,4 @@ class Events:
     trying: Callable[[dict[str, Beat]], None] = lambda beats: None
     tried: Callable[[str, TrialRecord], None] = lambda label, trial: None
     chosen: Callable[[NetworkTuning], None] = lambda network: None
+    compiling: Callable[[], None] = lambda: None

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from linewise.foundations.allocator import give_back_freed_memory
 from linewise.foundations.arrays import read_predictions
 from linewise.foundations.folder import Run
 from linewise.foundations.records import DataRecord, RunRecord
@@ -25,10 +26,24 @@ GALLERY_LIMIT, GALLERY_SIDE, RIGHT_PER_CLASS = 3000, 64, 3
 
 @dataclass(frozen=True)
 class Examination:
-    """All a worker needs to examine finished runs on the test set.
+    """All a worker needs to have a finished run answer the test images.
 
     Attributes:
-        paths: runs that are to answer.
+        path: the run.
+    """
+
+    path: Path
+    data: DataRecord
+    test: Arrays
+    threads: int
+
+
+@dataclass(frozen=True)
+class Timing:
+    """All a worker needs to time the networks of a study.
+
+    Attributes:
+        paths: runs whose records are to tell their latency and their test accuracy.
         timed: one run of each network of the study, to be timed together.
         speed: the file for their speeds.
     """
@@ -49,22 +64,25 @@ class Examination:
 
 
 def examine(job: Examination) -> None:
-    """Answers on the test images, added to each run's folder, and the speed of each network."""
+    """Answers on the test images, added to the run's folder."""
+    pin_threads(job.threads)
+    test, network = job.test.batches(job.data.preprocessing), load_model(job.path).network
+    write_answers(job.path, "test", network, test, probabilities(network, test))
+    give_back_freed_memory()
+
+
+def time_study(job: Timing) -> None:
+    """The speed of each network, nothing else running; then the runs' records have all that a test tells."""
     pin_threads(job.threads)
     heartbeat = Heartbeat(job.heartbeat, job.launcher)
-    test = job.test.batches(job.data.preprocessing)
-    steps = len(job.paths) + sum(ROUNDS.values())
-    for i, path in enumerate(job.paths):
-        network = load_model(path).network
-        write_answers(path, "test", network, test, probabilities(network, test))
-        heartbeat.step(i + 1, steps)
+    steps = sum(ROUNDS.values())
     records = {path: RunRecord.load(path / "run.json") for path in job.timed}
     speed = time_networks(
         {record.model.label: (load_model(path).network, record.recipe) for path, record in records.items()},
         job.training.batches(job.data.preprocessing),
-        test,
+        job.test.batches(job.data.preprocessing),
         job.threads,
-        lambda done: heartbeat.step(len(job.paths) + done, steps),
+        lambda done: heartbeat.step(done, steps),
     )
     speed.save(job.speed)
     for path in job.paths:

@@ -1,6 +1,7 @@
 """Where runs are computed: in this process, or in worker processes that are each pinned to their threads.
 
 A small network does not use two threads well, so as many single-threaded runs go side by side as there are cores.
+A worker takes a second or two to load torch, so workers are begun early and kept from one task to the next.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import time
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, final
+from typing import Any, Self, TypeVar, final
 
 from linewise.foundations.errors import LinewiseError
 
@@ -24,13 +25,25 @@ OnEnd = Callable[[J, str], None]
 
 
 class Executor(ABC):
-    """Runs jobs and reports each end.
+    """Runs jobs and reports each end. As a context manager it lets its workers go at the end.
 
     Attributes:
         width: how many jobs run side by side.
     """
 
     width: int = 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        self.close(at_once=kind is not None)
+
+    def begin(self, prepare: Callable[[], None], jobs: int) -> None:  # noqa: B027
+        """Get workers ready for so many jobs while the caller prepares them; each calls `prepare`."""
+
+    def close(self, at_once: bool = False) -> None:  # noqa: B027
+        """Let the workers go; later jobs get new ones."""
 
     @abstractmethod
     def run(
@@ -66,7 +79,7 @@ class InProcess(Executor):
 
 @final
 class WorkerProcesses(Executor):
-    """Worker processes (loky).
+    """Worker processes (loky), kept until `close`.
 
     A worker that is killed takes its pool with it; unfinished jobs are tried once more in a new pool.
     On an interrupt the workers are stopped at once and the interrupt goes on.
@@ -79,6 +92,18 @@ class WorkerProcesses(Executor):
     def __init__(self, workers: int, threads: int) -> None:
         self.workers, self.threads = workers, threads
         self.width = workers
+        self._pool: Any = None
+        self._size = 0
+
+    def begin(self, prepare: Callable[[], None], jobs: int) -> None:
+        pool = self._ready(jobs)
+        for _ in range(self._size):
+            pool.submit(prepare)
+
+    def close(self, at_once: bool = False) -> None:
+        pool, self._pool, self._size = self._pool, None, 0
+        if pool is not None:
+            pool.shutdown(wait=at_once, kill_workers=at_once)
 
     def run(
         self,
@@ -103,16 +128,11 @@ class WorkerProcesses(Executor):
         self, function: Callable[[J], None], jobs: Sequence[J], on_end: OnEnd[J], on_poll: Callable[[], None]
     ) -> list[J]:
         """Jobs that a broken pool left undone."""
-        from loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
+        from loky.process_executor import BrokenProcessPool
 
-        pool = ProcessPoolExecutor(
-            max_workers=max(1, min(self.workers, len(jobs))),
-            env=_pinned(self.threads),
-            initializer=_ignore_interrupts,
-            timeout=60,
-        )
         ended = False
         try:
+            pool = self._ready(len(jobs))
             waiting: dict[Any, J] = {pool.submit(function, job): job for job in jobs}
             undone: list[J] = []
             while waiting:
@@ -124,11 +144,30 @@ class WorkerProcesses(Executor):
                     else:
                         on_end(job, reason(error) if error else "")
                 on_poll()
-                time.sleep(POLL_S)
-            ended = True
+                time.sleep(POLL_S if waiting else 0)
+            ended = not undone
             return undone
         finally:
-            pool.shutdown(wait=ended, kill_workers=not ended)
+            if not ended:
+                self.close(at_once=True)
+
+    def _ready(self, jobs: int) -> Any:
+        """The pool, with as many workers as so many jobs can use."""
+        from loky.process_executor import ProcessPoolExecutor
+
+        size = max(1, min(self.workers, jobs))
+        if self._pool is None or self._size < size:
+            self.close()
+            self._pool = ProcessPoolExecutor(
+                max_workers=size, env=_pinned(self.threads), initializer=_ignore_interrupts, timeout=60
+            )
+            self._size = size
+        return self._pool
+
+
+def load_parts() -> None:
+    """Import what training needs, in a worker that has nothing to do yet."""
+    import linewise.study.examination  # noqa: F401
 
 
 def _pinned(threads: int) -> dict[str, str]:

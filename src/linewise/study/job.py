@@ -112,9 +112,10 @@ def run_job(job: Job) -> None:
     outcome = train(
         network, training, validation, job.recipe, job.seed, on_step=heartbeat.step, on_epoch=heartbeat.epoch
     )
+    give_back_freed_memory()  # so that the most is that of one phase, not the sum of what each left free
     with new_run_folder(job.path) as draft:
         write_epochs(draft, outcome.epochs)
-        accuracies = {} if outcome.diverged else _evaluate(draft, network, training, validation)
+        accuracies = {} if outcome.diverged else _evaluate(draft, network, training, validation, outcome)
         if outcome.right:
             write_learning(draft, np.stack(outcome.right))
         record = job.record(
@@ -132,8 +133,10 @@ def run_job(job: Job) -> None:
     give_back_freed_memory()  # loky restarts workers that grow
 
 
-def _evaluate(draft: Path, network: Network, training: Batches, validation: Batches) -> dict[str, float]:
-    answers_NK = probabilities(network, validation)
+def _evaluate(
+    draft: Path, network: Network, training: Batches, validation: Batches, outcome: Outcome
+) -> dict[str, float]:
+    answers_NK = probabilities(network, validation) if outcome.answers_NK is None else outcome.answers_NK
     write_answers(draft, "validation", network, validation, answers_NK)
     return {
         "train_accuracy": float(correctness_and_loss(network, training)[0].mean()),

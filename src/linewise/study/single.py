@@ -10,6 +10,7 @@ from linewise.foundations.folder import Run
 from linewise.foundations.records import RunRecord
 from linewise.images import ImageSet
 from linewise.study import heartbeat
+from linewise.study.compiling import compile_kernels
 from linewise.study.config import CompareConfig, make_spec
 from linewise.study.events import Events
 from linewise.study.executors import WorkerProcesses
@@ -61,6 +62,7 @@ def train_one(
             path,
             workplace / "beat.json",
         )
+        compile_kernels([model], spec.data, events)
         events.planned(spec, [job.key])
 
         def end(job: Job, failure: str) -> None:
@@ -68,8 +70,8 @@ def train_one(
             events.progress({job.key: heartbeat.read(job.heartbeat)})
             events.ended(job.key, failure)
 
-        executor = WorkerProcesses(1, spec.threads)
-        executor.run(run_job, [job], end, lambda: events.progress({job.key: heartbeat.read(job.heartbeat)}))
+        with WorkerProcesses(1, spec.threads) as executor:
+            executor.run(run_job, [job], end, lambda: events.progress({job.key: heartbeat.read(job.heartbeat)}))
     if failures:
         raise ConfigError(f"the run failed: {failures[0]}", where=str(path))
     return Run(path, RunRecord.load(path / "run.json"))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 
+from linewise.foundations.allocator import give_back_freed_memory
 from linewise.foundations.environment import environment
 from linewise.foundations.records import Recipe
 from linewise.foundations.speed import Speed, Turns
@@ -17,7 +18,7 @@ from linewise.training.alternation import alternate, answering, learning
 
 ROUNDS = {"train": 9, "1": 15, "1000": 9}
 """Kind of work → counted rounds; a number is a batch of images to be answered."""
-LEARNING_STEPS, LEARNING_S = 8, 0.1
+LEARNING_STEPS, LEARNING_S = 4, 0.05
 """A turn of training: steps in one piece of work, and least duration in seconds."""
 
 
@@ -47,6 +48,7 @@ def time_networks(
             tasks = [answering(network, x_BCHW) for network, _ in networks.values()]
             least_s = 0.01
         offset = done
+        give_back_freed_memory()  # of what came before, which needed blocks of other sizes
         turns = alternate(
             tasks, rounds=ROUNDS[kind], at_least_s=least_s, on_round=lambda n, offset=offset: on_round(offset + n)
         )

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from linewise.images.batches import Batches
 from linewise.models import Network
 
-BATCH = 1000
+BATCH = 250
+"""Images answered together: as fast as more, and in less memory."""
 
 
 def probabilities(network: Network, images: Batches) -> np.ndarray:
@@ -21,14 +22,19 @@ def probabilities(network: Network, images: Batches) -> np.ndarray:
     return torch.cat(parts).numpy()
 
 
-def correctness_and_loss(network: Network, images: Batches) -> tuple[np.ndarray, float]:
-    """Whether each answer is right, bool `N`, and the mean cross-entropy (nats), in evaluation mode."""
+def logits_and_loss(network: Network, images: Batches) -> tuple[torch.Tensor, float]:
+    """Answers `logits_NK` and their mean cross-entropy (nats), in evaluation mode."""
     network.eval()
-    right: list[torch.Tensor] = []
+    parts: list[torch.Tensor] = []
     loss = 0.0
     with torch.inference_mode():
         for x_BCHW, y_B in images.in_order(BATCH):
-            logits_BK = network(x_BCHW)
-            right.append(logits_BK.argmax(dim=1) == y_B)
-            loss += F.cross_entropy(logits_BK, y_B, reduction="sum").item()
-    return torch.cat(right).numpy(), loss / len(images)
+            parts.append(network(x_BCHW))
+            loss += F.cross_entropy(parts[-1], y_B, reduction="sum").item()
+        return torch.cat(parts), loss / len(images)
+
+
+def correctness_and_loss(network: Network, images: Batches) -> tuple[np.ndarray, float]:
+    """Whether each answer is right, bool `N`, and the mean cross-entropy (nats), in evaluation mode."""
+    logits_NK, loss = logits_and_loss(network, images)
+    return logits_NK.argmax(dim=1).numpy() == images.labels_N, loss

@@ -15,7 +15,7 @@ from linewise.foundations.records import Epoch, Recipe
 from linewise.foundations.seeds import stream
 from linewise.images.batches import Batches
 from linewise.models import Network
-from linewise.training.evaluation import correctness_and_loss
+from linewise.training.evaluation import logits_and_loss
 from linewise.training.loss import loss_and_answers
 from linewise.training.optimiser import make_optimiser
 
@@ -26,10 +26,12 @@ class Outcome:
 
     Attributes:
         right: after each epoch, whether each validation image is recognised, bool `N`.
+        answers_NK: class probabilities of the validation images after the last epoch, float32.
     """
 
     epochs: list[Epoch] = field(default_factory=list)
     right: list[np.ndarray] = field(default_factory=list)
+    answers_NK: np.ndarray | None = None
     diverged: str = ""
     train_s: float = 0.0
 
@@ -74,7 +76,7 @@ def train(
                 outcome.diverged = f"loss {value} at step {step} of {steps}, learning rate {lr:.2g}"
                 return outcome
             if optimiser and schedule:
-                optimiser.zero_grad(set_to_none=True)
+                optimiser.zero_grad()
                 loss.backward()
                 if recipe.clip:
                     torch.nn.utils.clip_grad_norm_(parameters, recipe.clip, foreach=True)
@@ -86,11 +88,13 @@ def train(
             on_step(step, steps)
         train_s = time.perf_counter() - started
         outcome.train_s += train_s
-        right_N, val_loss = correctness_and_loss(network, validation)
+        logits_NK, val_loss = logits_and_loss(network, validation)
         if not math.isfinite(val_loss):
             outcome.diverged = f"validation loss {val_loss} after epoch {epoch} of {recipe.epochs}"
             return outcome
+        right_N = logits_NK.argmax(dim=1).numpy() == validation.labels_N
         outcome.right.append(right_N)
+        outcome.answers_NK = torch.softmax(logits_NK, dim=1).numpy()
         outcome.epochs.append(
             Epoch(
                 epoch=epoch,

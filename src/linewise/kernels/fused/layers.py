@@ -118,3 +118,9 @@ def swept(down: nn.Module, across: nn.Module, x_BHWC: Tensor) -> Tensor | None:
         if batch * min(height, width) < LSTM_LEARNS_FROM:
             return None
     return fused_grid(name, (down, across), x_BHWC)
+
+
+def cells_of(network: nn.Module) -> set[str]:
+    """Which cells have kernels here, of those in a network."""
+    names = {CELLS.get(type(layer), getattr(layer, "fused", "")) for layer in network.modules()}  # pyright: ignore
+    return names - {""}

@@ -9,9 +9,10 @@ import ctypes
 import hashlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from linewise.foundations.atomic import replace_file
@@ -52,6 +53,34 @@ def available() -> bool:
         logging.getLogger("linewise").warning("no fused kernels here: %s: %s", type(error).__name__, error)
         return False
     return True
+
+
+def prepare(cells: Iterable[str], on_compile: Callable[[], None] = lambda: None) -> None:
+    """Have all programs of some cells in the cache, so that other processes find them there.
+
+    Where code cannot be made, nothing is said here: `available` says why when a layer is used.
+
+    Args:
+        cells: `rnn`, `lstm`, `gru`.
+        on_compile: called once, before the first program is compiled; not at all where none is missing.
+    """
+    wanted = [(_title(cell, program), _text(cell, program)) for cell in cells for program in PROGRAMS]
+    if not wanted or find_spec("llvmlite") is None:
+        return
+    try:
+        machine = _machine()
+        wanted += [
+            ("rnn-ahead", _text("rnn", "ahead")),
+            ("team", TEAM.format(name=NAME)),
+            ("list", LIST.format(name=NAME)),
+        ]  # by which `available` tries
+        missing = [(title, text) for title, text in dict(wanted).items() if _kept(_place(title, text)) is None]
+        if missing:
+            on_compile()
+        for title, text in missing:
+            _object(title, text, machine)
+    except Exception as error:
+        logging.getLogger("linewise").info("kernels not compiled: %s: %s", type(error).__name__, error)
 
 
 def described() -> str:
@@ -98,7 +127,15 @@ def function(cell: str, program: str) -> Program:
         cell: `rnn`, `lstm` or `gru`.
         program: `ahead`, `back`, `of_weights` (the same for every cell) or `of_inputs`.
     """
-    return _program(f"{cell}-{program}", PROGRAMS[program](CELL_CODES[cell], NAME, *width()))
+    return _program(_title(cell, program), _text(cell, program))
+
+
+def _title(cell: str, program: str) -> str:
+    return f"rnn-{program}" if program == "of_weights" else f"{cell}-{program}"
+
+
+def _text(cell: str, program: str) -> str:
+    return PROGRAMS[program](CELL_CODES[cell], NAME, *width())
 
 
 @cache
@@ -150,18 +187,9 @@ def optimised(text: str, machine: Any) -> Any:
 
 def _object(title: str, text: str, machine: Any) -> bytes:
     """Machine code of a program, from the cache where it is there and whole."""
-    import llvmlite
-    import llvmlite.binding as llvm
-
-    made_for = (llvmlite.__version__, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten(), text)
-    key = hashlib.sha256("\n".join(made_for).encode()).hexdigest()
-    path = cache_dir() / "kernels" / f"{title}-{key[:32]}.o"
-    try:
-        kept = path.read_bytes()
-        if hashlib.sha256(kept[32:]).digest() == kept[:32]:
-            return kept[32:]
-    except OSError:
-        pass
+    path = _place(title, text)
+    if (kept := _kept(path)) is not None:
+        return kept
     started = time.perf_counter()
     code: bytes = machine.emit_object(optimised(text, machine))
     took_s = time.perf_counter() - started
@@ -172,3 +200,22 @@ def _object(title: str, text: str, machine: Any) -> bytes:
     except OSError:  # a read-only or full disk: compiled again next time
         pass
     return code
+
+
+def _place(title: str, text: str) -> Path:
+    """Where a program for this processor is kept."""
+    import llvmlite
+    import llvmlite.binding as llvm
+
+    made_for = (llvmlite.__version__, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten(), text)
+    key = hashlib.sha256("\n".join(made_for).encode()).hexdigest()
+    return cache_dir() / "kernels" / f"{title}-{key[:32]}.o"
+
+
+def _kept(path: Path) -> bytes | None:
+    """What the cache holds there, if it is whole."""
+    try:
+        kept = path.read_bytes()
+    except OSError:
+        return None
+    return kept[32:] if hashlib.sha256(kept[32:]).digest() == kept[:32] else None

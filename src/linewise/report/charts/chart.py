@@ -75,11 +75,17 @@ class Chart:
 
     def save(self, folder: Path) -> None:
         """Write `NAME.svg` and `NAME.png` (twice the size in pixels)."""
-        import vl_convert
+        draw(self.for_files(), folder / self.name)
 
-        write_text(folder / f"{self.name}.svg", vl_convert.vegalite_to_svg(self.for_files()))
-        with replace_file(folder / f"{self.name}.png") as file:
-            file.write(vl_convert.vegalite_to_png(self.for_files(), scale=PNG_SCALE))
+
+def draw(spec: dict[str, Any], path: Path) -> None:
+    """Write a Vega-Lite specification as SVG and as PNG beside it, `path` with `.svg` and `.png`."""
+    import vl_convert
+
+    svg = vl_convert.vegalite_to_svg(spec)
+    write_text(path.with_name(f"{path.name}.svg"), svg)
+    with replace_file(path.with_name(f"{path.name}.png")) as file:
+        file.write(vl_convert.svg_to_png(svg, scale=PNG_SCALE))  # the same bytes as from the specification
 
 
 def make(

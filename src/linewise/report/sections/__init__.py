@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from linewise.analysis import Summary
 from linewise.report.charts.chart import Looks
@@ -26,6 +26,6 @@ SECTIONS: tuple[Callable[[Summary, Looks, Pictures | None], Section | None], ...
 """In the order of the page."""
 
 
-def sections(summary: Summary, looks: Looks, pictures: Pictures | None) -> list[Section]:
+def sections(summary: Summary, looks: Looks, pictures: Pictures | None) -> Iterator[Section]:
     """Those that this study has."""
-    return [found for make in SECTIONS if (found := make(summary, looks, pictures)) is not None]
+    return (found for make in SECTIONS if (found := make(summary, looks, pictures)) is not None)
