@@ -8,9 +8,6 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from linewise.foundations.records import Recipe
 
-RISE = 0.25
-"""Share of the steps in which the learning rate rises."""
-
 
 def make_optimiser(network: nn.Module, recipe: Recipe, steps: int) -> tuple[AdamW, OneCycleLR]:
     """The optimiser and its schedule, to be stepped once per batch.
@@ -22,8 +19,15 @@ def make_optimiser(network: nn.Module, recipe: Recipe, steps: int) -> tuple[Adam
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    optimiser = AdamW([g for g in groups if g["params"]], lr=recipe.lr, betas=(0.9, 0.99), fused=True)
+    optimiser = AdamW([g for g in groups if g["params"]], lr=recipe.lr, betas=recipe.betas, fused=True)
     total = max(4, steps + 1)  # one more than is taken: the last step still learns
-    rise = max(RISE, 2 / total)  # torch divides by the rise's steps less one
-    schedule = OneCycleLR(optimiser, max_lr=recipe.lr, total_steps=total, pct_start=rise, cycle_momentum=False)
+    rise = max(recipe.rise, 2 / total)  # torch divides by the rise's steps less one
+    schedule = OneCycleLR(
+        optimiser,
+        max_lr=recipe.lr,
+        total_steps=total,
+        pct_start=rise,
+        anneal_strategy="cos" if recipe.fall == "cosine" else "linear",
+        cycle_momentum=False,
+    )
     return optimiser, schedule
