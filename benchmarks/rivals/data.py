@@ -34,14 +34,17 @@ def mnist(folder: Path, images: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
     return x_NHW[:images], y_N[:images], test_x_NHW, test_y_N
 
 
-def arguments(about: str, batch_size: int) -> argparse.Namespace:
-    """What both rivals are told."""
+def arguments(about: str, batch_size: int, until: bool = False) -> argparse.Namespace:
+    """What both rivals are told; with `until`, those who can stop at an accuracy."""
     parser = argparse.ArgumentParser(description=about.splitlines()[0])
     parser.add_argument("model", choices=["lstm", "gru", "cnn"])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--images", type=int, default=40_000)
     parser.add_argument("--batch-size", type=int, default=batch_size)
+    if until:
+        parser.add_argument("--until", type=float, help="Stop at this test accuracy.")
+        parser.add_argument("--at-most", type=int, default=15, help="Epochs, with --until.")
     home = os.environ.get("LINEWISE_DATA")
     parser.add_argument("--data", type=Path, default=Path(home) / "mnist" if home else None, required=not home)
     return parser.parse_args()

@@ -35,6 +35,10 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (["--models", "lstm,cnn,lstm"], "--models: named twice: lstm\n  expected: each network once"),
         (["--models", ""], "configuration: models = []\n"
          "  expected: List should have at least 1 item after validation, not 0"),
+        (["--betas", "0.9"], "--betas: '0.9'\n  expected: two numbers, such as 0.9,0.99"),
+        (["--betas", "0.9,1"], "configuration: betas.1 = 1.0\n  expected: Input should be less than 1"),
+        (["--rise", "1"], "configuration: rise = 1.0\n  expected: Input should be less than 1"),
+        (["--fall", "step"], "configuration: fall = 'step'\n  expected: Input should be 'cosine' or 'linear'"),
         (["--lr", "0"], "configuration: lr = 0.0\n  expected: Input should be greater than 0"),
         (["--lr", "-1"], "configuration: lr = -1.0\n  expected: Input should be greater than 0"),
         (["--lr", "nan"], "configuration: lr = nan\n  expected: Input should be a finite number"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -163,6 +165,40 @@ def test_the_learning_rate_rises_to_its_peak_and_falls_to_almost_nothing(steps: 
         assert rates[peak:] == sorted(rates[peak:], reverse=True)
     if steps >= 30:
         assert rates[-1] < 0.02 * RECIPE.lr
+
+
+def test_a_linear_schedule_is_a_triangle() -> None:
+    from linewise.training.optimiser import make_optimiser
+
+    recipe = RECIPE.model_copy(update={"rise": 0.1, "fall": "linear"})
+    optimiser, schedule = make_optimiser(network("linear"), recipe, 100)
+    rates = []
+    for _ in range(100):
+        rates.append(schedule.get_last_lr()[0])
+        optimiser.step()
+        schedule.step()
+    knots = [0.0, 0.1 * 101 - 1, 100.0]  # steps of the start, the peak and the end, one after the last
+    expected = np.interp(np.arange(100), knots, [recipe.lr / 25, recipe.lr, recipe.lr / 25e4])
+    np.testing.assert_allclose(rates, expected, rtol=1e-9)
+
+
+def test_betas_are_those_of_the_recipe() -> None:
+    """Two steps of Adam's formulas by hand (Kingma & Ba 2015), without decay."""
+    from linewise.training.optimiser import make_optimiser
+
+    recipe = RECIPE.model_copy(update={"betas": (0.5, 0.75), "weight_decay": 0.0})
+    net = network("linear")
+    parameter = next(net.parameters())
+    with torch.no_grad():
+        parameter.zero_()
+    optimiser, _ = make_optimiser(net, recipe, 10)
+    lr, place, mean, square = optimiser.lr, 0.0, 0.0, 0.0
+    for step, slope in enumerate((3.0, -1.0), start=1):
+        parameter.grad = torch.full_like(parameter, slope)
+        optimiser.step()
+        mean, square = 0.5 * mean + 0.5 * slope, 0.75 * square + 0.25 * slope**2
+        place -= lr * (mean / (1 - 0.5**step)) / (math.sqrt(square / (1 - 0.75**step)) + 1e-8)
+    torch.testing.assert_close(parameter.detach(), torch.full_like(parameter, place))
 
 
 def test_a_network_without_weights_is_evaluated_every_epoch() -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from linewise.foundations import defaults
 from linewise.foundations.errors import ConfigError
 
 IMAGES_PANEL, TRAINING_PANEL, RUNNING_PANEL = "Images", "Training", "Running"
@@ -56,6 +57,21 @@ BatchSize = Annotated[
     ),
 ]
 LearningRate = Annotated[float, typer.Option("--lr", help="Peak learning rate.", rich_help_panel=TRAINING_PANEL)]
+Rise = Annotated[
+    float,
+    typer.Option(help="Share of the steps in which the learning rate rises.", rich_help_panel=TRAINING_PANEL),
+]
+Fall = Annotated[
+    str, typer.Option(help="Shape of its rise and fall: cosine or linear.", rich_help_panel=TRAINING_PANEL)
+]
+Betas = Annotated[
+    str,
+    typer.Option(
+        help="What AdamW keeps at each step of its means of the gradient and of its square.",
+        rich_help_panel=TRAINING_PANEL,
+    ),
+]
+DEFAULT_BETAS = ",".join(map(str, defaults.BETAS))
 WeightDecay = Annotated[float, typer.Option(help="Of AdamW.", rich_help_panel=TRAINING_PANEL)]
 Clip = Annotated[float, typer.Option(help="Largest gradient norm; 0: none.", rich_help_panel=TRAINING_PANEL)]
 LabelSmoothing = Annotated[float, typer.Option(help="From 0 to below 1.", rich_help_panel=TRAINING_PANEL)]
@@ -128,6 +144,19 @@ def split_models(text: str) -> list[str]:
         else:
             models.append(part)
     return models
+
+
+def parse_betas(text: str) -> tuple[float, float]:
+    """`0.8,0.9` as two numbers.
+
+    Raises:
+        ConfigError: not two numbers.
+    """
+    try:
+        gradient, square = map(float, text.split(","))
+    except ValueError:
+        raise ConfigError(repr(text), where="--betas", expected="two numbers, such as 0.9,0.99") from None
+    return gradient, square
 
 
 def parse_augment(text: str) -> dict[str, float]:

@@ -30,7 +30,7 @@ Jobs = Annotated[
     str, typer.Option(help="Runs side by side; auto: as many as cores.", rich_help_panel=o.RUNNING_PANEL)
 ]
 ALL_MODELS = ",".join(defaults.MODELS)
-PLAIN = ("epochs", "batch_size", "lr", "weight_decay", "clip", "label_smoothing", "threads")
+PLAIN = ("epochs", "batch_size", "lr", "rise", "fall", "weight_decay", "clip", "label_smoothing", "threads")
 """Dials that are handed on as they are."""
 
 
@@ -71,6 +71,7 @@ def arguments(d: dict[str, Any]) -> dict[str, Any]:
         "match": d["match"],
         "budget": parse_amount(d["budget"], "--budget") if d["budget"] else None,
         "augment": o.parse_augment(d["augment"]),
+        "betas": o.parse_betas(d["betas"]),
         "read_along": defaults.READ_ALONG if d["read_along"] else 0.0,
         **{k: d[k] for k in (*PLAIN, "tune_epochs", "tune_images", "storage")},
     }

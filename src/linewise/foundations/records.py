@@ -7,12 +7,12 @@ Unknown fields and values out of range are refused when a record is read.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from linewise.foundations.atomic import write_text
-from linewise.foundations.defaults import CLIP, EPOCHS, LABEL_SMOOTHING, LR, WEIGHT_DECAY
+from linewise.foundations.defaults import BETAS, CLIP, EPOCHS, FALL, LABEL_SMOOTHING, LR, RISE, WEIGHT_DECAY
 from linewise.foundations.errors import DataError, LinewiseError
 
 SCHEMA_VERSION = 1
@@ -20,6 +20,7 @@ SCHEMA_VERSION = 1
 Family = Literal["recurrent", "convolutional", "attention", "control", "other"]
 Status = Literal["finished", "diverged", "failed"]
 Match = Literal["params", "macs", "none"]
+Fall = Literal["cosine", "linear"]
 
 
 class Record(BaseModel):
@@ -93,6 +94,9 @@ class ModelSpec(Record):
     note: str = ""
 
 
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
 class TrainingDials(Record):
     """What a person chooses about training.
 
@@ -105,6 +109,9 @@ class TrainingDials(Record):
         augment: augmentations by name and strength, such as {"shift": 2}.
         read_along: share of the loss that is taken after the steps and not at the end; acts on networks that read
             in one direction only.
+        rise: share of the steps in which the learning rate rises.
+        fall: shape of its rise and fall, `cosine` or `linear`.
+        betas: what AdamW keeps of its running means of the gradient and of its square at each step.
     """
 
     epochs: int = Field(EPOCHS, ge=1, le=100_000)
@@ -114,6 +121,9 @@ class TrainingDials(Record):
     label_smoothing: float = Field(LABEL_SMOOTHING, ge=0, lt=1)
     augment: dict[str, float] = {}
     read_along: float = Field(0.0, ge=0, le=1)
+    rise: float = Field(RISE, gt=0, lt=1)
+    fall: Fall = FALL
+    betas: tuple[Share, Share] = BETAS
 
 
 class Recipe(TrainingDials):

@@ -7,80 +7,93 @@ are not used: they load torch's compiler, which nothing here needs, at 60 MB and
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import final
 
 import torch
 from torch import Tensor, nn
 from torch.optim.adamw import adamw
 
+from linewise.foundations.defaults import BETAS, FALL
 from linewise.foundations.records import Recipe
-
-RISE = 0.25
-"""Share of the steps in which the learning rate rises."""
 
 
 @final
 class AdamW:
-    """`torch.optim.AdamW(…, betas=(0.9, 0.99), fused=True)`.
+    """`torch.optim.AdamW(…, fused=True)`.
 
     Weight decay acts on matrices and kernels, not on biases and norms.
+
+    Args:
+        lr: a number that may be set before each step, or a tensor that is filled, for steps that are recorded.
+        axes: leading axes that count networks: a bias of S networks is no matrix.
 
     Attributes:
         lr: of the next step.
     """
 
-    def __init__(self, parameters: list[nn.Parameter], lr: float, weight_decay: float) -> None:
-        self.lr = lr
-        decayed, others = [p for p in parameters if p.ndim > 1], [p for p in parameters if p.ndim <= 1]
+    def __init__(
+        self,
+        weights: Iterable[Tensor],
+        lr: float | Tensor,
+        weight_decay: float,
+        *,
+        betas: tuple[float, float] = BETAS,
+        axes: int = 0,
+    ) -> None:
+        self.lr, self._betas, weights = lr, betas, list(weights)
+        decayed, others = ([p for p in weights if (p.ndim > 1 + axes) == is_matrix] for is_matrix in (True, False))
         self._groups = [(_States(decayed), weight_decay), (_States(others), 0.0)]
 
     def zero_grad(self) -> None:
         for states, _ in self._groups:
-            for parameter in states.parameters:
-                parameter.grad = None
+            for weight in states.weights:
+                weight.grad = None
 
     @torch.no_grad()
     def step(self) -> None:
-        """One step along the gradients; a parameter without one stays."""
+        """One step along the gradients; a weight without one stays."""
+        beta1, beta2 = self._betas
         for states, weight_decay in self._groups:
-            parameters, grads, means, squares, counts = states.with_gradients()
-            if parameters:
+            weights, grads, means, squares, counts = states.with_gradients()
+            if weights:
                 adamw(
-                    parameters, grads, means, squares, [], counts, fused=True, amsgrad=False, maximize=False,
-                    beta1=0.9, beta2=0.99, lr=self.lr, weight_decay=weight_decay, eps=1e-8,
+                    weights, grads, means, squares, [], counts, fused=True, amsgrad=False, maximize=False,
+                    capturable=isinstance(self.lr, Tensor) and weights[0].is_cuda,
+                    beta1=beta1, beta2=beta2, lr=self.lr, weight_decay=weight_decay, eps=1e-8,
                 )  # fmt: skip
 
 
 class _States:
-    """What AdamW remembers of each parameter."""
+    """What AdamW remembers of each weight."""
 
-    def __init__(self, parameters: list[nn.Parameter]) -> None:
-        self.parameters = parameters
-        self.means, self.squares = ([torch.zeros_like(p) for p in parameters] for _ in range(2))
-        self.counts = [torch.zeros((), dtype=torch.float32, device=p.device) for p in parameters]
+    def __init__(self, weights: list[Tensor]) -> None:
+        self.weights = weights
+        self.means, self.squares = ([torch.zeros_like(p) for p in weights] for _ in range(2))
+        self.counts = [torch.zeros((), dtype=torch.float32, device=p.device) for p in weights]
 
     def with_gradients(self) -> tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor], list[Tensor]]:
         found: tuple[list[Tensor], ...] = ([], [], [], [], [])
-        rows = zip(self.parameters, self.means, self.squares, self.counts, strict=True)
-        for parameter, mean, square, count in rows:
-            if parameter.grad is not None:
-                for column, tensor in zip(found, (parameter, parameter.grad, mean, square, count), strict=True):
+        for weight, mean, square, count in zip(self.weights, self.means, self.squares, self.counts, strict=True):
+            if weight.grad is not None:
+                for column, tensor in zip(found, (weight, weight.grad, mean, square, count), strict=True):
                     column.append(tensor)
         return found  # pyright: ignore[reportReturnType]
 
 
 @final
 class OneCycle:
-    """`torch.optim.lr_scheduler.OneCycleLR(…, cycle_momentum=False)`: up along half a cosine, down along another.
+    """`torch.optim.lr_scheduler.OneCycleLR(…, cycle_momentum=False)`: up, then down to next to nothing.
 
     Args:
         highest: learning rate.
         total: steps.
         rise: share of them in which the rate rises.
+        fall: `cosine`, half of one up and half of one down, or `linear`.
     """
 
-    def __init__(self, optimiser: AdamW, highest: float, total: int, rise: float) -> None:
-        self._optimiser, self._highest, self._total = optimiser, highest, total
+    def __init__(self, optimiser: AdamW, highest: float, total: int, rise: float, fall: str = FALL) -> None:
+        self._optimiser, self._highest, self._total, self._linear = optimiser, highest, total, fall == "linear"
         self._peak = float(rise * total) - 1
         self._step = -1
         self.step()
@@ -98,16 +111,42 @@ class OneCycle:
         else:
             start, end = self._highest, last
             share = (self._step - self._peak) / (self._total - 1 - self._peak)
-        self._optimiser.lr = end + (start - end) / 2.0 * (math.cos(math.pi * share) + 1)
+        if self._linear:
+            self._optimiser.lr = (end - start) * share + start
+        else:
+            self._optimiser.lr = end + (start - end) / 2.0 * (math.cos(math.pi * share) + 1)
 
     def get_last_lr(self) -> list[float]:
+        assert isinstance(self._optimiser.lr, float)
         return [self._optimiser.lr]
 
 
 def make_optimiser(network: nn.Module, recipe: Recipe, steps: int) -> tuple[AdamW, OneCycle]:
     """The optimiser and its schedule, to be stepped once per batch."""
-    parameters = [p for p in network.parameters() if p.requires_grad]
-    optimiser = AdamW(parameters, recipe.lr, recipe.weight_decay)
+    weights = [p for p in network.parameters() if p.requires_grad]
+    optimiser = AdamW(weights, recipe.lr, recipe.weight_decay, betas=recipe.betas)
     total = max(4, steps + 1)  # one more than is taken: the last step still learns
-    rise = max(RISE, 2 / total)  # the rise's steps less one are divided by
-    return optimiser, OneCycle(optimiser, recipe.lr, total, rise)
+    rise = max(recipe.rise, 2 / total)  # the rise's steps less one are divided by
+    return optimiser, OneCycle(optimiser, recipe.lr, total, rise, recipe.fall)
+
+
+def make_recordable(weights: Iterable[Tensor], recipe: Recipe, axes: int = 0) -> tuple[AdamW, Tensor]:
+    """The same optimiser for a step that is recorded: its learning rate is a tensor, filled before each step.
+
+    Args:
+        axes: leading axes that count networks.
+    """
+    weights = list(weights)
+    device = weights[0].device
+    lr = torch.tensor(recipe.lr, device=device, dtype=torch.float32 if device.type == "cuda" else torch.float64)
+    return AdamW(weights, lr, recipe.weight_decay, betas=recipe.betas, axes=axes), lr
+
+
+def learning_rates(recipe: Recipe, steps: int) -> list[float]:
+    """The learning rate of each step, from the schedule of `make_optimiser`."""
+    _, schedule = make_optimiser(nn.Linear(1, 1), recipe, steps)
+    rates: list[float] = []
+    for _ in range(steps):
+        rates += schedule.get_last_lr()
+        schedule.step()
+    return rates
