@@ -1,4 +1,4 @@
-"""One recurrent layer of many networks at once: S of the same shape, each with its own weights and its own sequences.
+"""One recurrent layer of many networks at once: S of one shape, each with its own weights and sequences.
 
 The input products of all steps and networks are one batched product, and so are each step's recurrent products and
 the gradients of the weights. The formulas are those of `reference`; the backward pass is written out, because

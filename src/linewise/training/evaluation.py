@@ -18,7 +18,7 @@ def probabilities(network: Network, images: Batches) -> np.ndarray:
     parts: list[torch.Tensor] = []
     with torch.inference_mode():
         parts.extend(torch.softmax(network(x_BCHW), dim=1) for x_BCHW, _ in images.in_order(BATCH))
-    return torch.cat(parts).numpy()
+    return torch.cat(parts).cpu().numpy()
 
 
 def correctness_and_loss(network: Network, images: Batches) -> tuple[np.ndarray, float]:
@@ -31,4 +31,4 @@ def correctness_and_loss(network: Network, images: Batches) -> tuple[np.ndarray,
             logits_BK = network(x_BCHW)
             right.append(logits_BK.argmax(dim=1) == y_B)
             loss += F.cross_entropy(logits_BK, y_B, reduction="sum").item()
-    return torch.cat(right).numpy(), loss / len(images)
+    return torch.cat(right).cpu().numpy(), loss / len(images)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from torch import nn
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
@@ -18,12 +21,41 @@ def make_optimiser(network: nn.Module, recipe: Recipe, steps: int) -> tuple[Adam
     Weight decay acts on matrices and kernels, not on biases and norms.
     """
     parameters = [p for p in network.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    optimiser = AdamW([g for g in groups if g["params"]], lr=recipe.lr, betas=(0.9, 0.99), fused=True)
+    optimiser = AdamW(_groups(parameters, recipe, 1), lr=recipe.lr, betas=(0.9, 0.99), fused=True)
     total = max(4, steps + 1)  # one more than is taken: the last step still learns
     rise = max(RISE, 2 / total)  # torch divides by the rise's steps less one
     schedule = OneCycleLR(optimiser, max_lr=recipe.lr, total_steps=total, pct_start=rise, cycle_momentum=False)
     return optimiser, schedule
+
+
+def make_recordable(weights: Iterable[Tensor], recipe: Recipe, axes: int = 0) -> tuple[AdamW, Tensor]:
+    """The same optimiser for a step that is recorded: its learning rate is a tensor, filled before each step.
+
+    Args:
+        axes: leading axes that count networks: a bias of S networks is no matrix.
+    """
+    weights = list(weights)
+    device = weights[0].device
+    on_cuda = device.type == "cuda"
+    lr = torch.tensor(recipe.lr, device=device, dtype=torch.float32 if on_cuda else torch.float64)
+    groups = _groups(weights, recipe, 1 + axes)
+    return AdamW(groups, lr=lr, betas=(0.9, 0.99), fused=True, capturable=on_cuda), lr
+
+
+def learning_rates(recipe: Recipe, steps: int) -> list[float]:
+    """The learning rate of each step, from the schedule of `make_optimiser`."""
+    optimiser, schedule = make_optimiser(nn.Linear(1, 1), recipe, steps)
+    rates: list[float] = []
+    for _ in range(steps):
+        rates.append(schedule.get_last_lr()[0])
+        optimiser.step()
+        schedule.step()
+    return rates
+
+
+def _groups(weights: list[Tensor], recipe: Recipe, most_axes: int) -> list[dict[str, object]]:
+    groups: list[dict[str, object]] = [
+        {"params": [p for p in weights if p.ndim > most_axes], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in weights if p.ndim <= most_axes], "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
