@@ -30,7 +30,7 @@ Jobs = Annotated[
     str, typer.Option(help="Runs side by side; auto: as many as cores.", rich_help_panel=o.RUNNING_PANEL)
 ]
 ALL_MODELS = ",".join(defaults.MODELS)
-PLAIN = ("epochs", "batch_size", "lr", "weight_decay", "clip", "label_smoothing", "threads")
+PLAIN = ("epochs", "batch_size", "lr", "weight_decay", "clip", "label_smoothing", "threads", "device")
 """Dials that are handed on as they are."""
 
 

@@ -12,6 +12,7 @@ from linewise.foundations.defaults import MODELS, SEEDS
 from linewise.foundations.errors import ConfigError
 from linewise.foundations.records import (
     DataRecord,
+    Device,
     Match,
     ModelSpec,
     Recipe,
@@ -27,6 +28,7 @@ from linewise.models.network import NETWORKS, check_sizes
 from linewise.models.recurrent.readouts import stands_for
 from linewise.reading import parse as parse_reading
 from linewise.study.along import ghost, unmoved_by_read_along
+from linewise.study.device import check_device
 
 SMALL_SIDE, SMALL_BUDGET, BUDGET = 16, 20_000, 80_000
 STEPS_PER_EPOCH = 300
@@ -46,6 +48,7 @@ class CompareConfig(TrainingDials):
         batch_size: images per step; None chooses the power of two from 16 to 128 that leaves at least 300
             steps per epoch.
         threads: processor threads per run.
+        device: where networks are trained and timed, `cpu` or `cuda`.
         tune: trials per network before the final runs, which then have each network's best settings; None trains
             all networks with the same recipe.
         tune_epochs: of each trial; None takes those of the final runs.
@@ -58,6 +61,7 @@ class CompareConfig(TrainingDials):
     seeds: int = Field(SEEDS, ge=1, le=10_000)
     batch_size: int | None = Field(None, ge=1)
     threads: int = Field(1, ge=1, le=1024)
+    device: Device = "cpu"
     tune: int | None = Field(None, ge=1, le=100_000)
     tune_epochs: int | None = Field(None, ge=1, le=100_000)
     tune_images: int | None = Field(None, ge=1)
@@ -74,6 +78,7 @@ def make_config(**dials: Any) -> CompareConfig:
     except ValidationError as error:
         raise describe(error, where="configuration", kind=ConfigError) from None
     check_strengths(config.augment)
+    check_device(config.device)
     return config
 
 
@@ -128,6 +133,7 @@ def make_spec(config: CompareConfig, data: DataRecord, command: str) -> StudySpe
         match=config.match,
         budget=budget,
         threads=config.threads,
+        device=config.device,
         tuning=_make_plan(config, data, recipe),
     )
     unmoved_by_read_along(spec)

@@ -42,6 +42,7 @@ class Examination:
     threads: int
     heartbeat: Path
     launcher: int = field(default_factory=os.getpid)
+    device: str = "cpu"
 
     @property
     def key(self) -> str:
@@ -52,16 +53,21 @@ def examine(job: Examination) -> None:
     """Answers on the test images, added to each run's folder, and the speed of each network."""
     pin_threads(job.threads)
     heartbeat = Heartbeat(job.heartbeat, job.launcher)
-    test = job.test.batches(job.data.preprocessing)
+    training, test = (part.batches(job.data.preprocessing) for part in (job.training, job.test))
+    if job.device != "cpu":
+        training, test = training.to(job.device), test.to(job.device)
     steps = len(job.paths) + sum(ROUNDS.values())
     for i, path in enumerate(job.paths):
-        network = load_model(path).network
+        network = load_model(path).network.to(job.device)
         write_answers(path, "test", network, test, probabilities(network, test))
         heartbeat.step(i + 1, steps)
     records = {path: RunRecord.load(path / "run.json") for path in job.timed}
     speed = time_networks(
-        {record.model.label: (load_model(path).network, record.recipe) for path, record in records.items()},
-        job.training.batches(job.data.preprocessing),
+        {
+            record.model.label: (load_model(path).network.to(job.device), record.recipe)
+            for path, record in records.items()
+        },
+        training,
         test,
         job.threads,
         lambda done: heartbeat.step(len(job.paths) + done, steps),

@@ -60,6 +60,7 @@ def train_one(
             spec.threads,
             path,
             workplace / "beat.json",
+            device=spec.device,
         )
         events.planned(spec, [job.key])
 

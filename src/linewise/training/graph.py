@@ -121,9 +121,9 @@ class Graph:
             buffer.copy_(x)
         if not self.recorded and self.calls > WARM_UP:
             self._record()
-        if self.recorded:
-            return self.recorder.replay()
-        return self.recorder.warm(self._bound)
+        if self.failed:
+            return self._bound()
+        return self.recorder.replay() if self.recorded else self.recorder.warm(self._bound)
 
     def _bound(self) -> tuple[Tensor, ...]:
         return self.work(*self.buffers)

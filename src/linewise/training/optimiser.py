@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -47,13 +47,13 @@ def learning_rates(recipe: Recipe, steps: int) -> list[float]:
     optimiser, schedule = make_optimiser(nn.Linear(1, 1), recipe, steps)
     rates: list[float] = []
     for _ in range(steps):
-        rates.append(schedule.get_last_lr()[0])
+        rates.append(float(schedule.get_last_lr()[0]))
         optimiser.step()
         schedule.step()
     return rates
 
 
-def _groups(weights: list[Tensor], recipe: Recipe, most_axes: int) -> list[dict[str, object]]:
+def _groups(weights: Sequence[Tensor], recipe: Recipe, most_axes: int) -> list[dict[str, object]]:
     groups: list[dict[str, object]] = [
         {"params": [p for p in weights if p.ndim > most_axes], "weight_decay": recipe.weight_decay},
         {"params": [p for p in weights if p.ndim <= most_axes], "weight_decay": 0.0},

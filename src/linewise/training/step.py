@@ -59,7 +59,7 @@ class Plain(Step):
 
     def __call__(self, x_BCHW: Tensor, y_B: Tensor) -> Taken:
         loss, answer_loss, logits_BK = loss_and_answers(self.network, x_BCHW, y_B, self.recipe)
-        value, lr = loss.item(), self.schedule.get_last_lr()[0] if self.schedule else 0.0
+        value, lr = loss.item(), float(self.schedule.get_last_lr()[0]) if self.schedule else 0.0
         if not math.isfinite(value):
             return Taken(value, value, 0, lr)
         if self.optimiser and self.schedule:

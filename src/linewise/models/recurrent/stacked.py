@@ -16,7 +16,7 @@ from linewise.models.recurrent.network import RecurrentNetwork
 from linewise.models.recurrent.readouts import Attention, Last, Readout
 
 STACKABLE = ", ".join(f"{cell}, bi{cell}" for cell in CELLS)
-_CELLS = {LAYERS[cell]: cell for cell in CELLS}
+_CELLS: dict[object, str] = {LAYERS[cell]: cell for cell in CELLS}
 
 
 def why_alone(network: Network) -> str:
