@@ -7,12 +7,16 @@ autograd would add up S recurrent weight gradients once per step.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+
+from linewise.kernels.fused import available
+from linewise.kernels.fused.gradients import fused
 
 CELLS = ("rnn", "lstm", "gru")
 
@@ -112,27 +116,35 @@ class _GRU:
 _CELLS: dict[str, StackedCell] = {"rnn": _RNN(), "lstm": _LSTM(), "gru": _GRU()}
 
 
-def stacked_layer(
-    cell: str,
-    x_STBD: Tensor,
-    weight_ih_SGD: Tensor,
-    weight_hh_SGU: Tensor,
-    bias_ih_SG: Tensor,
-    bias_hh_SG: Tensor,
-    *,
-    reverse: bool = False,
-) -> Tensor:
-    """One layer in one direction of S networks, from zero states.
+def stacked_layer(cell: str, x_STBD: Tensor, weights: Sequence[Tensor]) -> Tensor:
+    """One layer of S networks, from zero states: as batched products, or, float32 on a processor, network by network
+    in this package's kernels, which are twice as fast there.
 
     Args:
-        cell: `rnn` (tanh), `lstm` or `gru`; gates in torch's order.
-        reverse: read from the last step to the first; the output keeps the order of the input.
+        cell: `rnn` (tanh), `lstm` or `gru`.
+        weights: four per direction with a leading axis S, in torch's order: input and recurrent weights, and their
+            biases; one direction or two.
 
     Returns:
-        Hidden states `h_STBU`.
+        Hidden states `h_STBF`, those of the two directions side by side.
     """
-    weights = weight_ih_SGD, weight_hh_SGU, bias_ih_SG, bias_hh_SG
-    return _Layer.apply(cell, reverse, x_STBD, *weights)  # pyright: ignore[reportReturnType]
+    if _fused_fits(x_STBD, weights):
+        each = zip(x_STBD.unbind(0), *(w.unbind(0) for w in weights), strict=True)
+        return torch.stack([fused(cell, nn.Module(), x_TBD, list(own))[0] for x_TBD, *own in each])
+    return batched_layer(cell, x_STBD, weights)
+
+
+def batched_layer(cell: str, x_STBD: Tensor, weights: Sequence[Tensor]) -> Tensor:
+    """The same by batched products alone, for any type and device."""
+    both = [_Layer.apply(cell, bool(i), x_STBD, *weights[i : i + 4]) for i in range(0, len(weights), 4)]
+    return both[0] if len(both) == 1 else torch.cat(both, dim=3)  # pyright: ignore[reportReturnType, reportArgumentType, reportCallIssue]
+
+
+def _fused_fits(x_STBD: Tensor, weights: Sequence[Tensor]) -> bool:
+    on_processor = x_STBD.device.type == weights[0].device.type == "cpu"
+    return (
+        on_processor and x_STBD.dtype == weights[0].dtype == torch.float32 and x_STBD.numel() > 0 and available()
+    )
 
 
 class _Layer(torch.autograd.Function):

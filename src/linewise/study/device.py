@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from linewise.foundations.errors import ConfigError
+from linewise.kernels import described
 
 
 def check_device(device: str) -> None:
@@ -20,6 +21,13 @@ def check_device(device: str) -> None:
             where="--device",
             expected="cpu, or a machine with a CUDA device and a torch for it",
         )
+
+
+def kernels_in_words(device: str, seeds_at_once: int = 1) -> str:
+    """How recurrent layers are computed, for a record."""
+    if seeds_at_once == 1:
+        return "cuDNN, by torch" if device == "cuda" else described()
+    return f"{'batched products' if device == 'cuda' else described()}; {seeds_at_once} seeds at once"
 
 
 def in_words(device: str) -> str:

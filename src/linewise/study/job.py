@@ -19,10 +19,9 @@ from linewise.foundations.seeds import stream
 from linewise.foundations.version import version
 from linewise.images.batches import Batches
 from linewise.images.sets import Part
-from linewise.kernels import described
 from linewise.models import Network, create_model
 from linewise.models.saved import save_model
-from linewise.study.device import in_words
+from linewise.study.device import in_words, kernels_in_words
 from linewise.study.heartbeat import Heartbeat
 from linewise.study.storage import new_run_folder, write_epochs, write_learning, write_predictions, write_steps
 from linewise.training.along import steps_of
@@ -93,7 +92,6 @@ class Job:
         return training, validation
 
     def record(self, *, seeds_at_once: int = 1, **fields: Any) -> RunRecord:
-        kernels = described() if seeds_at_once == 1 else f"{seeds_at_once} seeds stacked, torch's products"
         return RunRecord(
             model=self.model,
             seed=self.seed,
@@ -103,7 +101,7 @@ class Job:
             num_train=sum(self.data.counts["train"].values()),
             environment=environment(
                 self.threads,
-                kernels=kernels,
+                kernels=kernels_in_words(self.device, seeds_at_once),
                 guarantee=GUARANTEE if seeds_at_once == 1 else STACKED_GUARANTEE,
                 device=in_words(self.device),
             ),

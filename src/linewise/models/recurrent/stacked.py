@@ -84,14 +84,9 @@ class Stacked:
         return torch.baddbmm(self.weights["head.bias"][:, None], x_SBF, self.weights["head.weight"].mT)
 
     def _layer(self, cell: str, prefix: str, x_STBD: Tensor) -> Tensor:
-        """Both directions of one layer, `h_STBF`."""
-        outputs = []
-        for ending in ("", "_reverse"):
-            names = [f"{prefix}.{kind}_l0{ending}" for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
-            if names[0] in self.weights:
-                weights = [self.weights[name] for name in names]
-                outputs.append(stacked_layer(cell, x_STBD, *weights, reverse=bool(ending)))
-        return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=3)
+        kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        names = [f"{prefix}.{kind}_l0{ending}" for ending in ("", "_reverse") for kind in kinds]
+        return stacked_layer(cell, x_STBD, [self.weights[name] for name in names if name in self.weights])
 
     def noise(self, generators: Sequence[torch.Generator], batch: int) -> list[Tensor]:
         """What dropout multiplies with in one step, drawn for each network as it would draw itself on the
