@@ -117,8 +117,8 @@ _CELLS: dict[str, StackedCell] = {"rnn": _RNN(), "lstm": _LSTM(), "gru": _GRU()}
 
 
 def stacked_layer(cell: str, x_STBD: Tensor, weights: Sequence[Tensor]) -> Tensor:
-    """One layer of S networks, from zero states: as batched products, or, float32 on a processor, network by network
-    in this package's kernels, which are twice as fast there.
+    """One layer of S networks, from zero states: as batched products, or, float32 on a processor, network by
+    network in this package's kernels, which are twice as fast there.
 
     Args:
         cell: `rnn` (tanh), `lstm` or `gru`.

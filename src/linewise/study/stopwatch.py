@@ -10,9 +10,8 @@ from linewise.foundations.environment import environment
 from linewise.foundations.records import Recipe
 from linewise.foundations.speed import Speed, Turns
 from linewise.images.batches import Batches
-from linewise.kernels import described
 from linewise.models import Network
-from linewise.study.device import in_words
+from linewise.study.device import in_words, kernels_in_words
 from linewise.study.job import GUARANTEE
 from linewise.training.alternation import alternate, answering, learning
 
@@ -56,7 +55,9 @@ def time_networks(
             Turns(label=label, images=len(counts[label]), seconds=times)
             for label, times in zip(labels, turns, strict=True)
         ]
-    machine = environment(threads, kernels=described(), guarantee=GUARANTEE, device=in_words(training.device.type))
+    device = training.device.type
+    kernels, words = kernels_in_words(device), in_words(device)
+    machine = environment(threads, kernels=kernels, guarantee=GUARANTEE, device=words)
     return Speed(environment=machine, work=found)
 
 
