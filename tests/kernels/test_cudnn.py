@@ -68,3 +68,21 @@ def test_raw_rows_of_pixels_miss_persist_static_and_are_told_why() -> None:
         "float64, and it takes not float64",
         "200 units, and it takes at most 192",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "ways"),
+    [
+        ("lstm", ["PERSIST_STATIC_SMALL_H", "PERSIST_STATIC_SMALL_H"]),
+        ("gru", ["PERSIST_STATIC_SMALL_H", "STANDARD"]),
+        ("rnn", ["PERSIST_STATIC_SMALL_H", "STANDARD"]),
+    ],
+)
+def test_networks_at_the_default_budget_take_the_ways_that_the_documentation_tells(
+    name: str, ways: list[str]
+) -> None:
+    from linewise.models import specify
+
+    spec = specify(name, {}, num_classes=10, in_chans=1, img_size=(28, 28), match="params", budget=80_000)
+    layer = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}[name](28, spec.sizes["hidden"])
+    assert [way(layer, 128, 28, torch.float32, forward=forward) for forward in (True, False)] == ways
