@@ -131,7 +131,7 @@ def test_results_csv_has_one_row_per_run(tmp_path: Path) -> None:
     ]
     assert list(rows[0]) == [
         "model", "seed", "parameters", "macs", "train_accuracy", "validation_accuracy", "test_accuracy", "train_s",
-        "status", "family", "images_per_s", "latency_ms_1", "latency_ms_1000", "epochs", "reason",
+        "status", "family", "images_per_s", "latency_ms_1", "latency_ms_1000", "epochs", "reason", "seeds_at_once",
     ]  # fmt: skip
     assert [r["status"] for r in rows].count("diverged") == 1
     with np.load(tmp_path / "runs" / "gru-1" / "predictions.npz") as arrays:

@@ -68,7 +68,7 @@ class Speeds:
         target: validation accuracy that every finished run of both families reached, rounded down to 0.1 points.
         common_s: training time that the fastest trained network of both families took in all, seconds.
         threads: processor threads of the measurement.
-        processor: of the machine.
+        processor: of the machine; the device, where networks were computed on one.
         pairs: (recurrent, convolutional) → kind of work → ratio of speeds, recurrent ÷ convolutional.
     """
 
@@ -128,7 +128,8 @@ def speeds(evidence: Evidence) -> Speeds | None:
         if (r.family, c.family) == ("recurrent", "convolutional")
     }
     machine = speed.environment
-    return Speeds(networks, target, common_s, machine.threads, machine.processor, pairs)
+    computed_on = machine.processor if machine.device == "cpu" else machine.device
+    return Speeds(networks, target, common_s, machine.threads, computed_on, pairs)
 
 
 def time_saved(ratio: Spread) -> tuple[float, float, float]:

@@ -29,7 +29,8 @@ class NetworkSummary:
     Attributes:
         train, validation, test: mean accuracies; None before there are any. `train` has no interval, because its
             images were learned.
-        train_s, images_per_s: medians over runs.
+        train_s, images_per_s: medians over runs that were trained alone; None where all were trained several seeds
+            at once: the share of such a run is no speed of one network.
         latency: by batch size; medians over runs.
     """
 
@@ -114,6 +115,12 @@ class Summary:
         """What could be seen between the networks of the answer; None unless both families have answers."""
         return sight(self.evidence)
 
+    @property
+    def seeds_at_once(self) -> int:
+        """The most seeds that were trained at once."""
+        times = [run.record.times for network in self.evidence.networks for run in network.runs]
+        return max((t.seeds_at_once for t in times if t), default=1)
+
     def rows(self) -> list[dict[str, Any]]:
         """One flat row per network."""
         return [_row(network) for network in self.networks]
@@ -133,6 +140,7 @@ def summarise(folder: StudyFolder) -> Summary:
 def _summarise(network: NetworkEvidence) -> NetworkSummary:
     status = [run.record.status for run in network.runs]
     times = [run.record.times for run in network.finished if run.record.times]
+    alone = [t for t in times if t.seeds_at_once == 1]
     train = [run.record.train_accuracy for run in network.finished if run.record.train_accuracy is not None]
     sizes = sorted({latency.batch_size for t in times for latency in t.latency})
     cost = network.spec.cost
@@ -151,8 +159,8 @@ def _summarise(network: NetworkEvidence) -> NetworkSummary:
         train=statistics.fmean(train) if train else None,
         validation=_interval(network, "validation"),
         test=_interval(network, "test"),
-        train_s=statistics.median(t.train_s for t in times) if times else None,
-        images_per_s=statistics.median(t.images_per_s for t in times) if times else None,
+        train_s=statistics.median(t.train_s for t in alone) if alone else None,
+        images_per_s=statistics.median(t.images_per_s for t in alone) if alone else None,
         latency={size: _latency([x for t in times for x in t.latency if x.batch_size == size]) for size in sizes},
     )
 
@@ -211,4 +219,5 @@ def _run_row(run: Run, sizes: list[int]) -> dict[str, Any]:
         **{f"latency_ms_{size}": latency.get(size) for size in sizes},
         "epochs": len(run.epochs()),
         "reason": record.reason,
+        "seeds_at_once": times.seeds_at_once if times else None,
     }

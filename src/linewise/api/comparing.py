@@ -29,6 +29,7 @@ def compare(
     split_options: dict[str, Any] | None = None,
     report: bool = True,
     storage: str | None = None,
+    seeds_at_once: int = 1,
     command: str = "linewise.compare(…)",
     events: Events | None = None,
     **dials: Any,
@@ -47,6 +48,7 @@ def compare(
         split_options: options of `linewise.images.SplitOptions`, such as `{"images": 40_000}`.
         report: make the report at the end.
         storage: a database that keeps the trials of the tuning, `postgresql://…`, for several machines.
+        seeds_at_once: final runs of one network trained as one computation; see docs/gpu.md.
         command: what is noted in the study as its origin.
         events: what to call as the study goes on.
         **dials: `models=[…]`, `seeds=5`, `epochs=5`, `match="params"`, `budget=80_000`, `tune=20` and the other
@@ -74,7 +76,10 @@ def compare(
 
         image_set = _load(images, labels, size, fit, data_dir, image_options, split_options, events)
         path = Path(out) if out else fresh_folder(image_set.name)
-        run_study(image_set, config, path, executor, command=command, events=events, storage=storage)
+        run_study(
+            image_set, config, path, executor, command=command, events=events, storage=storage,
+            seeds_at_once=seeds_at_once,
+        )  # fmt: skip
     study = Study(path)
     if report and not study.report_is_current:
         study.report()

@@ -56,6 +56,11 @@ def compare(
     data_dir: o.DataDir = None,
     jobs: st.Jobs = "auto",
     threads: o.Threads = 1,
+    device: o.Device = "cpu",
+    seeds_at_once: Annotated[
+        int,
+        typer.Option(min=1, help="Seeds of a network trained as one computation.", rich_help_panel=RUNNING_PANEL),
+    ] = 1,
     report: Annotated[
         bool, typer.Option("--report/--no-report", help="Make the report.", rich_help_panel=RUNNING_PANEL)
     ] = True,
@@ -84,6 +89,7 @@ def _compare(d: dict[str, Any]) -> None:
             events=display.events,
             seeds=d["seeds"],
             tune=d["tune"],
+            seeds_at_once=d["seeds_at_once"],
             **st.arguments(d),
         )
     print_study(study, with_report=d["report"])

@@ -30,7 +30,9 @@ Jobs = Annotated[
     str, typer.Option(help="Runs side by side; auto: as many as cores.", rich_help_panel=o.RUNNING_PANEL)
 ]
 ALL_MODELS = ",".join(defaults.MODELS)
-PLAIN = ("epochs", "batch_size", "lr", "rise", "fall", "weight_decay", "clip", "label_smoothing", "threads")
+PLAIN = (
+    "epochs", "batch_size", "lr", "rise", "fall", "weight_decay", "clip", "label_smoothing", "threads", "device",
+)  # fmt: skip
 """Dials that are handed on as they are."""
 
 

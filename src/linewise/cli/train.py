@@ -42,6 +42,7 @@ def train(
     skip_unreadable: o.SkipUnreadable = False,
     data_dir: o.DataDir = None,
     threads: o.Threads = 1,
+    device: o.Device = "cpu",
 ) -> None:
     """Train one network and save it; the test set stays sealed."""
     from linewise.cli.display import Display
@@ -68,6 +69,7 @@ def train(
         augment=o.parse_augment(augment),
         read_along=defaults.READ_ALONG if read_along else 0.0,
         threads=threads,
+        device=device,
     )
     image_set = load(
         data,

@@ -54,6 +54,7 @@ def tune(
     data_dir: o.DataDir = None,
     jobs: st.Jobs = "auto",
     threads: o.Threads = 1,
+    device: o.Device = "cpu",
 ) -> None:
     """Choose each network's settings by equally many trials on training and validation images."""
     from linewise.cli.configuration import merge

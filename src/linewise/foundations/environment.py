@@ -12,11 +12,12 @@ from linewise.foundations.records import Environment
 from linewise.foundations.version import version
 
 
-def environment(threads: int, *, kernels: str, guarantee: str = "") -> Environment:
+def environment(threads: int, *, kernels: str, guarantee: str = "", device: str = "cpu") -> Environment:
     """This machine and the packages that matter.
 
     Args:
         kernels: how recurrent layers are computed, `linewise.kernels.described()`.
+        device: where networks are computed, in words.
     """
     return Environment(
         linewise=version(),
@@ -27,6 +28,7 @@ def environment(threads: int, *, kernels: str, guarantee: str = "") -> Environme
         processor=processor(),
         cores=os.cpu_count() or 1,
         threads=threads,
+        device=device,
         kernels=kernels,
         guarantee=guarantee,
     )

@@ -136,6 +136,10 @@ class Recipe(TrainingDials):
     batch_size: int = Field(128, ge=1)
 
 
+Device = Literal["cpu", "cuda"]
+"""Where networks are trained."""
+
+
 class DataRecord(Record):
     """The images of a study.
 
@@ -193,6 +197,7 @@ class StudySpec(Record):
     match: Match
     budget: int | None
     threads: int = Field(ge=1)
+    device: Device = "cpu"
     tuning: TuningPlan | None = None
 
 
@@ -238,10 +243,18 @@ class Latency(Record):
 
 
 class Times(Record):
-    """Durations of a run. `images_per_s` is the training rate over all epochs, evaluation left out."""
+    """Durations of a run.
+
+    Attributes:
+        train_s: of training, evaluation left out; its share where several seeds were trained at once.
+        images_per_s: training rate over all epochs, from `train_s`.
+        seeds_at_once: seeds trained at once in one stacked computation; with more than one, the rate is no speed
+            of one network.
+    """
 
     train_s: float
     images_per_s: float
+    seeds_at_once: int = Field(1, ge=1)
     latency: list[Latency] = []
 
 

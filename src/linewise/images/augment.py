@@ -1,5 +1,7 @@
 """Augmentation of whole batches, from a given generator.
 
+Chance is drawn on the processor, wherever the images lie, so that a seed means the same on every device.
+
 Each augmentation is a function of a uint8 batch, a strength and a generator; `AUGMENTATIONS` names them. Pixels
 that move in from outside repeat the border.
 """
@@ -54,16 +56,17 @@ def check_strengths(strengths: dict[str, float]) -> None:
 def shift(x_BHWC: Tensor, strength: float, generator: torch.Generator) -> Tensor:
     """Move each image by up to `strength` whole pixels, vertically and horizontally."""
     b, h, w, _ = x_BHWC.shape
-    most = int(strength)
-    by_2B = torch.randint(-most, most + 1, (2, b, 1), generator=generator)
-    rows_BH = (torch.arange(h) + by_2B[0]).clamp(0, h - 1)
-    columns_BW = (torch.arange(w) + by_2B[1]).clamp(0, w - 1)
-    return x_BHWC[torch.arange(b)[:, None, None], rows_BH[:, :, None], columns_BW[:, None, :]]
+    most, device = int(strength), x_BHWC.device
+    by_2B = torch.randint(-most, most + 1, (2, b, 1), generator=generator).to(device)
+    rows_BH = (torch.arange(h, device=device) + by_2B[0]).clamp(0, h - 1)
+    columns_BW = (torch.arange(w, device=device) + by_2B[1]).clamp(0, w - 1)
+    image_B = torch.arange(b, device=device)
+    return x_BHWC[image_B[:, None, None], rows_BH[:, :, None], columns_BW[:, None, :]]
 
 
 def flip(x_BHWC: Tensor, strength: float, generator: torch.Generator) -> Tensor:
     """Mirror left and right, each image with probability `strength`."""
-    chosen_B = torch.rand(len(x_BHWC), generator=generator) < strength
+    chosen_B = (torch.rand(len(x_BHWC), generator=generator) < strength).to(x_BHWC.device)
     return torch.where(chosen_B[:, None, None, None], x_BHWC.flip(2), x_BHWC)
 
 
@@ -87,7 +90,8 @@ def erase(x_BHWC: Tensor, strength: float, generator: torch.Generator) -> Tensor
     left_B = torch.randint(0, w - side + 1, (b, 1), generator=generator)
     rows_BH = (torch.arange(h) >= top_B) & (torch.arange(h) < top_B + side)
     columns_BW = (torch.arange(w) >= left_B) & (torch.arange(w) < left_B + side)
-    return x_BHWC.masked_fill((rows_BH[:, :, None] & columns_BW[:, None, :]).unsqueeze(3), 0)
+    hidden_BHW1 = (rows_BH[:, :, None] & columns_BW[:, None, :]).unsqueeze(3)
+    return x_BHWC.masked_fill(hidden_BHW1.to(x_BHWC.device), 0)
 
 
 def _warp(x_BHWC: Tensor, cos_B: Tensor, sin_B: Tensor) -> Tensor:
@@ -96,7 +100,7 @@ def _warp(x_BHWC: Tensor, cos_B: Tensor, sin_B: Tensor) -> Tensor:
     zero_B = torch.zeros_like(cos_B)
     rows = [torch.stack([cos_B, -sin_B * h / w, zero_B], 1), torch.stack([sin_B * w / h, cos_B, zero_B], 1)]
     x_BCHW = x_BHWC.permute(0, 3, 1, 2).float()
-    grid = F.affine_grid(torch.stack(rows, 1), [b, 1, h, w], align_corners=False)
+    grid = F.affine_grid(torch.stack(rows, 1).to(x_BCHW.device), [b, 1, h, w], align_corners=False)
     warped = F.grid_sample(x_BCHW, grid, padding_mode="border", align_corners=False)
     return warped.round_().to(torch.uint8).permute(0, 2, 3, 1)
 

@@ -1,8 +1,8 @@
-"""Batches by indexing: images stay uint8 in memory and become float32 only as a batch."""
+"""Batches by indexing: images stay uint8, in memory or on a device, and become float32 only as a batch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -25,8 +25,22 @@ class Batches:
         self.images_NHWC = np.asarray(images_NHWC)  # indexing a memory map as such costs a third more
         self.labels_N = np.ascontiguousarray(labels_N, dtype=np.int64)
         self.mean, self.std = mean, std
+        self.device = torch.device("cpu")
+        self._resident: tuple[Tensor, Tensor] | None = None
         self._scale_C = 1 / (255 * torch.tensor(std, dtype=torch.float32))
         self._shift_C = -torch.tensor(mean, dtype=torch.float32) / torch.tensor(std, dtype=torch.float32)
+
+    def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> Batches:
+        """The same images, all of them on a device as uint8; batches are taken there and have this type.
+
+        What is random is drawn on the processor, so that a seed means the same everywhere.
+        """
+        moved = Batches(self.images_NHWC, self.labels_N, self.mean, self.std)
+        moved.device = torch.device(device)
+        images_NHWC = torch.from_numpy(np.array(self.images_NHWC))  # a copy: memory maps are read-only
+        moved._resident = images_NHWC.to(moved.device), torch.from_numpy(self.labels_N).to(moved.device)
+        moved._scale_C, moved._shift_C = (x_C.to(moved.device, dtype) for x_C in (self._scale_C, self._shift_C))
+        return moved
 
     def __len__(self) -> int:
         return len(self.labels_N)
@@ -54,21 +68,62 @@ class Batches:
         Yields:
             `x_BCHW`, float32, normalised, channels-last; `y_B`, int64.
         """
-        order_N = torch.randperm(len(self), generator=order).numpy()
-        steps = self.num_steps(batch_size)
-        for step in range(steps):
-            chosen_B = order_N[step * batch_size : (step + 1) * batch_size if step < steps - 1 else None]
-            x_BHWC = torch.from_numpy(self.images_NHWC[chosen_B])
+        order_N = torch.randperm(len(self), generator=order).to(self.device)
+        for span in self._spans(batch_size):
+            x_BHWC, y_B = self._at(order_N[span])
             if strengths and augmenting is not None:
                 x_BHWC = augment(x_BHWC, strengths, augmenting)
-            yield self._normalise(x_BHWC), torch.from_numpy(self.labels_N[chosen_B])
+            yield self._normalise(x_BHWC), y_B
+
+    def shuffled_each(
+        self,
+        batch_size: int,
+        orders: Sequence[torch.Generator],
+        strengths: dict[str, float],
+        augmenting: Sequence[torch.Generator],
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """One pass of S networks side by side, each in the order and with the augmentations that `shuffled` gives
+        to its generators.
+
+        Yields:
+            `x_SBCHW` and `y_SB`.
+        """
+        order_SN = torch.stack([torch.randperm(len(self), generator=order) for order in orders]).to(self.device)
+        for span in self._spans(batch_size):
+            chosen_SB = order_SN[:, span]
+            x_MHWC, y_M = self._at(chosen_SB.flatten())
+            if strengths:
+                parts = zip(x_MHWC.chunk(len(orders)), augmenting, strict=True)
+                x_MHWC = torch.cat([augment(x_BHWC, strengths, generator) for x_BHWC, generator in parts])
+            yield self._normalise(x_MHWC).unflatten(0, chosen_SB.shape), y_M.view(chosen_SB.shape)
 
     def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """One pass from the first image to the last, as `shuffled` without chance."""
         for start in range(0, len(self), batch_size):
-            images = np.array(self.images_NHWC[start : start + batch_size])  # a copy: memory maps are read-only
-            labels = self.labels_N[start : start + batch_size]
-            yield self._normalise(torch.from_numpy(images)), torch.from_numpy(labels)
+            span = slice(start, start + batch_size)
+            if self._resident is not None:
+                images, labels = (kept[span] for kept in self._resident)
+            else:
+                images = torch.from_numpy(np.array(self.images_NHWC[span]))  # a copy: memory maps are read-only
+                labels = torch.from_numpy(self.labels_N[span])
+            yield self._normalise(images), labels
+
+    def _spans(self, batch_size: int) -> list[slice]:
+        """Where in the order each batch lies."""
+        steps = self.num_steps(batch_size)
+        return [
+            slice(step * batch_size, (step + 1) * batch_size if step < steps - 1 else None)
+            for step in range(steps)
+        ]
+
+    def _at(self, chosen_B: Tensor) -> tuple[Tensor, Tensor]:
+        """Images `BHWC`, uint8, and labels at these places."""
+        if self._resident is not None:
+            images_NHWC, labels_N = self._resident
+            return images_NHWC[chosen_B], labels_N[chosen_B]
+        index_B = chosen_B.numpy()
+        return torch.from_numpy(self.images_NHWC[index_B]), torch.from_numpy(self.labels_N[index_B])
 
     def _normalise(self, x_BHWC: Tensor) -> Tensor:
-        return torch.addcmul(self._shift_C, x_BHWC.float(), self._scale_C).permute(0, 3, 1, 2)
+        x_BHWC = x_BHWC.to(self._scale_C.dtype)
+        return torch.addcmul(self._shift_C, x_BHWC, self._scale_C).permute(0, 3, 1, 2)

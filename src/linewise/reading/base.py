@@ -57,12 +57,11 @@ class Reading(ABC):
         channels, height, width = x_BCHW.shape[1:]
         if channels * height * width == 0:
             raise ValueError(f"an image of shape {tuple(x_BCHW.shape[1:])} has no pixels")
-        order_TP = _order(self, height, width)
+        padded, order_TP = _order_on(self, height, width, x_BCHW.device)
         x_BCP = x_BCHW.flatten(2)
-        if (order_TP == PADDING).any():
+        if padded:
             x_BCP = torch.nn.functional.pad(x_BCP, (0, 1))  # index -1 finds the zero
-            order_TP = np.where(order_TP == PADDING, height * width, order_TP)
-        x_BCTP = x_BCP[:, :, _on(order_TP, x_BCHW)]
+        x_BCTP = x_BCP[:, :, order_TP]
         return x_BCTP.permute(0, 2, 3, 1).flatten(2)
 
     def unread(self, x_BTD: Tensor, channels: int, height: int, width: int) -> Tensor:
@@ -133,6 +132,17 @@ def _order(reading: Reading, height: int, width: int) -> np.ndarray:
     order_TP = reading.order(height, width).astype(np.int64)
     order_TP.setflags(write=False)
     return order_TP.copy()
+
+
+@lru_cache(maxsize=256)
+def _order_on(reading: Reading, height: int, width: int, device: torch.device) -> tuple[bool, Tensor]:
+    """Whether there is padding, and the order on a device, padding as one pixel too many. It is kept there: a step
+    that is recorded as a CUDA graph may not copy it anew."""
+    order_TP = _order(reading, height, width)
+    padding_TP = order_TP == PADDING
+    with torch.inference_mode(False):  # it may be used in training later
+        order = torch.from_numpy(np.where(padding_TP, height * width, order_TP)).to(device)
+    return bool(padding_TP.any()), order
 
 
 @lru_cache(maxsize=256)

@@ -140,8 +140,8 @@ def _environment(summary: Summary) -> list[tuple[str, str]]:
     if not runs:
         return []
     fields = {
-        "processor": "processor", "cores": "cores", "threads": "threads per run", "system": "system",
-        "python": "Python", "torch": "torch", "numpy": "NumPy", "kernels": "recurrent layers",
+        "processor": "processor", "cores": "cores", "threads": "threads per run", "device": "device",
+        "system": "system", "python": "Python", "torch": "torch", "numpy": "NumPy", "kernels": "recurrent layers",
         "linewise": "Linewise", "guarantee": "guarantee",
     }  # fmt: skip
     return [

@@ -18,7 +18,7 @@ from linewise.foundations.atomic import write_json, write_text
 
 COLUMNS: tuple[str, ...] = (
     "model", "seed", "parameters", "macs", "train_accuracy", "validation_accuracy", "test_accuracy", "train_s",
-    "status", "family", "images_per_s", "latency_ms_1", "latency_ms_1000", "epochs", "reason",
+    "status", "family", "images_per_s", "latency_ms_1", "latency_ms_1000", "epochs", "reason", "seeds_at_once",
 )  # fmt: skip
 """Of a study without runs; one with runs has a latency column for each batch size measured."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")

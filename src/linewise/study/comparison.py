@@ -20,10 +20,11 @@ from linewise.study.config import CompareConfig, make_spec
 from linewise.study.events import Events
 from linewise.study.examination import Examination, Timing, choose_pictures, examine, thumbnails, time_study
 from linewise.study.executors import Executor
-from linewise.study.job import Job, run_job, share
+from linewise.study.job import Job, share
 from linewise.study.lock import hold
 from linewise.study.resume import reconcile
 from linewise.study.storage import log_opening, sweep, write_failed, write_films, write_gallery
+from linewise.study.together import Group, grouped, run_group
 from linewise.study.tuning import tune
 from linewise.study.tuning.storage import parse_address
 from linewise.study.tuning.tune import tuned
@@ -38,6 +39,7 @@ def run_study(
     command: str = "",
     events: Events | None = None,
     storage: str | None = None,
+    seeds_at_once: int = 1,
 ) -> StudyFolder:
     """Do what is missing of a study; finished trials and runs are kept.
 
@@ -47,11 +49,14 @@ def run_study(
         executor: where runs are computed.
         command: what was typed, for the record.
         storage: a database that keeps the trials of the tuning, where several machines share them.
+        seeds_at_once: final runs of one network that are trained as one computation, where it can be stacked.
 
     Raises:
         ConfigError: the folder holds something else or another study, is in use, or cannot be written.
     """
     events = events or Events()
+    if seeds_at_once < 1:
+        raise ConfigError(f"{seeds_at_once}", where="--seeds-at-once", expected="a number from 1")
     spec = reconcile(path, make_spec(config, images.record, command))
     _check_storage(spec, storage)
     with _begun(path, spec, events) as (folder, workplace):
@@ -59,7 +64,7 @@ def run_study(
         if spec.tuning:
             compile_kernels(spec.models, spec.data, events)
             tuning = tune(folder, spec, images, executor, workplace, events, storage=storage)
-        _train(folder, spec, images, executor, workplace, events, tuning)
+        _train(folder, spec, images, executor, workplace, events, tuning, seeds_at_once)
         _test(folder, spec, images, executor, workplace, events, command)
     return folder
 
@@ -125,6 +130,7 @@ def _train(
     workplace: Path,
     events: Events,
     tuning: TuningRecord | None,
+    seeds_at_once: int,
 ) -> None:
     done = {run.path.name for run in folder.runs() if run.record.status != "failed"}
     training, validation = share(images.train, workplace, "train"), share(images.validation, workplace, "val")
@@ -139,6 +145,7 @@ def _train(
             spec.threads,
             path,
             workplace / f"{path.name}.json",
+            device=spec.device,
         )
         for seed in spec.seeds
         for model in spec.models
@@ -151,14 +158,20 @@ def _train(
     events.planned(spec, [job.key for job in jobs])
     beats = {job.key: job.heartbeat for job in jobs}
 
-    def end(job: Job, failure: str) -> None:
+    def end(group: Group, failure: str) -> None:
+        undone = group.left_undone() if failure else []
+        for job in group.jobs:
+            end_one(job, failure if job in undone else "")
+
+    def end_one(job: Job, failure: str) -> None:
         if failure:
             now = datetime.now(UTC).isoformat(timespec="seconds")
             write_failed(folder, job.record(status="failed", reason=failure, started=now))
         events.progress({job.key: heartbeat.read(job.heartbeat)})
         events.ended(job.key, failure)
 
-    executor.run(run_job, jobs, end, lambda: events.progress({k: heartbeat.read(p) for k, p in beats.items()}))
+    groups = grouped(jobs, seeds_at_once, events.warned)
+    executor.run(run_group, groups, end, lambda: events.progress({k: heartbeat.read(p) for k, p in beats.items()}))
 
 
 def _test(
@@ -186,7 +199,9 @@ def _test(
         if failure:
             raise ConfigError(f"the test was not completed: {failure}", mend="the same command tries again")
 
-    executor.run(examine, [Examination(r.path, spec.data, test_arrays, spec.threads) for r in runs], end)
+    executor.run(
+        examine, [Examination(r.path, spec.data, test_arrays, spec.threads, spec.device) for r in runs], end
+    )
     timing = Timing(
         paths=[r.path for r in runs],
         timed=_one_of_each(folder),
@@ -196,6 +211,7 @@ def _test(
         test=test_arrays,
         threads=spec.threads,
         heartbeat=workplace / "test.json",
+        device=spec.device,
     )
     executor.run(
         time_study, [timing], end, lambda: events.progress({timing.key: heartbeat.read(timing.heartbeat)})

@@ -83,6 +83,7 @@ def make_spec(config: CompareConfig, data: DataRecord, command: str) -> StudySpe
         match=config.match,
         budget=budget,
         threads=config.threads,
+        device=config.device,
         tuning=_make_plan(config, data, recipe),
     )
     unmoved_by_read_along(spec)

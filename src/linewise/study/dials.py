@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError
 
 from linewise.foundations.defaults import MODELS, SEEDS
 from linewise.foundations.errors import ConfigError
-from linewise.foundations.records import Match, TrainingDials, describe
+from linewise.foundations.records import Device, Match, TrainingDials, describe
 
 
 class CompareConfig(TrainingDials):
@@ -22,6 +22,7 @@ class CompareConfig(TrainingDials):
         batch_size: images per step; None chooses the power of two from 16 to 128 that leaves at least 300
             steps per epoch.
         threads: processor threads per run.
+        device: where networks are trained and timed, `cpu` or `cuda`.
         tune: trials per network before the final runs, which then have each network's best settings; None trains
             all networks with the same recipe.
         tune_epochs: of each trial; None takes those of the final runs.
@@ -34,6 +35,7 @@ class CompareConfig(TrainingDials):
     seeds: int = Field(SEEDS, ge=1, le=10_000)
     batch_size: int | None = Field(None, ge=1)
     threads: int = Field(1, ge=1, le=1024)
+    device: Device = "cpu"
     tune: int | None = Field(None, ge=1, le=100_000)
     tune_epochs: int | None = Field(None, ge=1, le=100_000)
     tune_images: int | None = Field(None, ge=1)
@@ -53,4 +55,8 @@ def make_config(**dials: Any) -> CompareConfig:
         from linewise.images.augment import check_strengths  # loads torch
 
         check_strengths(config.augment)
+    if config.device != "cpu":
+        from linewise.study.device import check_device
+
+        check_device(config.device)
     return config

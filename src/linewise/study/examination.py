@@ -36,6 +36,7 @@ class Examination:
     data: DataRecord
     test: Arrays
     threads: int
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Timing:
     threads: int
     heartbeat: Path
     launcher: int = field(default_factory=os.getpid)
+    device: str = "cpu"
 
     @property
     def key(self) -> str:
@@ -66,7 +68,8 @@ class Timing:
 def examine(job: Examination) -> None:
     """Answers on the test images, added to the run's folder."""
     pin_threads(job.threads)
-    test, network = job.test.batches(job.data.preprocessing), load_model(job.path).network
+    test, network = job.test.batches(job.data.preprocessing), load_model(job.path).network.to(job.device)
+    test = test if job.device == "cpu" else test.to(job.device)
     write_answers(job.path, "test", network, test, probabilities(network, test))
     give_back_freed_memory()
 
@@ -77,10 +80,16 @@ def time_study(job: Timing) -> None:
     heartbeat = Heartbeat(job.heartbeat, job.launcher)
     steps = sum(ROUNDS.values())
     records = {path: RunRecord.load(path / "run.json") for path in job.timed}
+    training, test = (part.batches(job.data.preprocessing) for part in (job.training, job.test))
+    if job.device != "cpu":
+        training, test = training.to(job.device), test.to(job.device)
     speed = time_networks(
-        {record.model.label: (load_model(path).network, record.recipe) for path, record in records.items()},
-        job.training.batches(job.data.preprocessing),
-        job.test.batches(job.data.preprocessing),
+        {
+            record.model.label: (load_model(path).network.to(job.device), record.recipe)
+            for path, record in records.items()
+        },
+        training,
+        test,
         job.threads,
         lambda done: heartbeat.step(done, steps),
     )

@@ -19,9 +19,9 @@ from linewise.foundations.seeds import stream
 from linewise.foundations.version import version
 from linewise.images.batches import Batches
 from linewise.images.sets import Part
-from linewise.kernels import described
 from linewise.models import Network, create_model
 from linewise.models.saved import save_model
+from linewise.study.device import in_words, kernels_in_words
 from linewise.study.heartbeat import Heartbeat
 from linewise.study.storage import new_run_folder, write_epochs, write_learning, write_predictions, write_steps
 from linewise.training.along import steps_of
@@ -29,6 +29,7 @@ from linewise.training.evaluation import correctness_and_loss, probabilities
 from linewise.training.loop import Outcome, train
 
 GUARANTEE = "same seed, machine and number of threads: the same bits"
+STACKED_GUARANTEE = "trained with other seeds at once: equal to a run alone within rounding"
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,14 @@ class Job:
     path: Path
     heartbeat: Path
     launcher: int = field(default_factory=os.getpid)
+    device: str = "cpu"
 
     @property
     def key(self) -> str:
         return self.path.name
 
     def network(self) -> Network:
-        """The untrained network; the seed decides its weights."""
+        """The untrained network, on its device; the seed decides its weights."""
         height, width, channels = self.data.shape
         torch.manual_seed(stream(self.seed, "weights"))
         return create_model(
@@ -80,9 +82,16 @@ class Job:
             in_chans=channels,
             img_size=(height, width),
             **self.model.sizes,
-        )
+        ).to(self.device)
 
-    def record(self, **fields: Any) -> RunRecord:
+    def parts(self) -> tuple[Batches, Batches]:
+        """Training and validation images, on a device all of them at once."""
+        training, validation = (part.batches(self.data.preprocessing) for part in (self.training, self.validation))
+        if self.device != "cpu":
+            training, validation = training.to(self.device), validation.to(self.device)
+        return training, validation
+
+    def record(self, *, seeds_at_once: int = 1, **fields: Any) -> RunRecord:
         return RunRecord(
             model=self.model,
             seed=self.seed,
@@ -90,7 +99,12 @@ class Job:
             data_name=self.data.name,
             data_fingerprint=self.data.fingerprint,
             num_train=sum(self.data.counts["train"].values()),
-            environment=environment(self.threads, kernels=described(), guarantee=GUARANTEE),
+            environment=environment(
+                self.threads,
+                kernels=kernels_in_words(self.device, seeds_at_once),
+                guarantee=GUARANTEE if seeds_at_once == 1 else STACKED_GUARANTEE,
+                device=in_words(self.device),
+            ),
             **fields,
         )
 
@@ -107,30 +121,44 @@ def run_job(job: Job) -> None:
     pin_threads(job.threads)
     started = datetime.now(UTC).isoformat(timespec="seconds")
     heartbeat = Heartbeat(job.heartbeat, job.launcher)
-    training, validation = (part.batches(job.data.preprocessing) for part in (job.training, job.validation))
+    training, validation = job.parts()
     network = job.network()
     outcome = train(
         network, training, validation, job.recipe, job.seed, on_step=heartbeat.step, on_epoch=heartbeat.epoch
     )
     give_back_freed_memory()  # so that the most is that of one phase, not the sum of what each left free
+    write_run(job, network, outcome, training, validation, started)
+    del network, outcome, training, validation
+    gc.collect()
+    give_back_freed_memory()  # loky restarts workers that grow
+
+
+def write_run(
+    job: Job,
+    network: Network,
+    outcome: Outcome,
+    training: Batches,
+    validation: Batches,
+    started: str,
+    seeds_at_once: int = 1,
+) -> None:
+    """Evaluate a trained network and leave a whole run folder."""
     with new_run_folder(job.path) as draft:
         write_epochs(draft, outcome.epochs)
         accuracies = {} if outcome.diverged else _evaluate(draft, network, training, validation, outcome)
         if outcome.right:
             write_learning(draft, np.stack(outcome.right))
         record = job.record(
+            seeds_at_once=seeds_at_once,
             status="diverged" if outcome.diverged else "finished",
             reason=outcome.diverged,
             started=started,
-            times=_times(outcome, len(training)),
+            times=_times(outcome, len(training), seeds_at_once),
             **accuracies,
         )
         if not outcome.diverged:
             _save(draft, job, network, outcome.epochs, accuracies)
         record.save(draft / "run.json")
-    del network, outcome, training, validation
-    gc.collect()
-    give_back_freed_memory()  # loky restarts workers that grow
 
 
 def _evaluate(
@@ -151,11 +179,11 @@ def write_answers(folder: Path, split: str, network: Network, images: Batches, a
     write_predictions(folder, split, answers_NK, images.labels_N)
 
 
-def _times(outcome: Outcome, num_train: int) -> Times | None:
+def _times(outcome: Outcome, num_train: int, seeds_at_once: int) -> Times | None:
     if not outcome.epochs:
         return None
     seen = num_train * len(outcome.epochs)
-    return Times(train_s=outcome.train_s, images_per_s=seen / outcome.train_s)
+    return Times(train_s=outcome.train_s, images_per_s=seen / outcome.train_s, seeds_at_once=seeds_at_once)
 
 
 def _save(draft: Path, job: Job, network: Network, epochs: list[Epoch], accuracies: dict[str, float]) -> None:

@@ -56,7 +56,7 @@ def reconcile(path: Path, wanted: StudySpec) -> StudySpec:
 
 def _dials(spec: StudySpec) -> dict[str, Any]:
     """What may not change between one call and the next."""
-    return {**spec.recipe.model_dump(), **spec.model_dump(include={"match", "budget", "threads"})}
+    return {**spec.recipe.model_dump(), **spec.model_dump(include={"match", "budget", "threads", "device"})}
 
 
 def _plan(spec: StudySpec) -> str:

@@ -61,6 +61,7 @@ def train_one(
             spec.threads,
             path,
             workplace / "beat.json",
+            device=spec.device,
         )
         compile_kernels([model], spec.data, events)
         events.planned(spec, [job.key])

@@ -11,8 +11,8 @@ from linewise.foundations.environment import environment
 from linewise.foundations.records import Recipe
 from linewise.foundations.speed import Speed, Turns
 from linewise.images.batches import Batches
-from linewise.kernels import described
 from linewise.models import Network
+from linewise.study.device import in_words, kernels_in_words
 from linewise.study.job import GUARANTEE
 from linewise.training.alternation import alternate, answering, learning
 
@@ -57,13 +57,17 @@ def time_networks(
             Turns(label=label, images=len(counts[label]), seconds=times)
             for label, times in zip(labels, turns, strict=True)
         ]
-    return Speed(environment=environment(threads, kernels=described(), guarantee=GUARANTEE), work=found)
+    device = training.device.type
+    kernels, words = kernels_in_words(device), in_words(device)
+    machine = environment(threads, kernels=kernels, guarantee=GUARANTEE, device=words)
+    return Speed(environment=machine, work=found)
 
 
 def _few(training: Batches, recipe: Recipe) -> Batches:
     """Training images for a few whole steps."""
     count = min(LEARNING_STEPS, max(1, len(training) // recipe.batch_size)) * recipe.batch_size
-    return Batches(training.images_NHWC[:count], training.labels_N[:count], training.mean, training.std)
+    few = Batches(training.images_NHWC[:count], training.labels_N[:count], training.mean, training.std)
+    return few if training.device.type == "cpu" else few.to(training.device)
 
 
 def _batch(test: Batches, size: int) -> torch.Tensor:

@@ -37,7 +37,7 @@ def probabilities_along(
         ConfigError: the network has no answer before its end.
     """
     kept_T = kept_steps(num_steps(network), most)
-    return torch.cat(list(_along(network, images, kept_T))).numpy(), kept_T
+    return torch.cat(list(_along(network, images, kept_T))).cpu().numpy(), kept_T
 
 
 def steps_of(network: Network, images: Batches, answers_NK: np.ndarray) -> Steps:
@@ -52,8 +52,8 @@ def steps_of(network: Network, images: Batches, answers_NK: np.ndarray) -> Steps
     """
     kept_T = kept_steps(num_steps(network))
     best = [p_BTK.max(dim=2) for p_BTK in _along(network, images, kept_T)]
-    answers_NT = torch.cat([b.indices for b in best]).numpy()
-    sure_NT = torch.cat([b.values for b in best]).numpy()
+    answers_NT = torch.cat([b.indices for b in best]).cpu().numpy()
+    sure_NT = torch.cat([b.values for b in best]).cpu().numpy()
     answers_NT[:, -1], sure_NT[:, -1] = answers_NK.argmax(axis=1), answers_NK.max(axis=1)
     return Steps(answers_NT, sure_NT, kept_T, *inked_steps(images.images_NHWC, network.readings))
 

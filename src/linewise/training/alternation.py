@@ -44,14 +44,22 @@ def alternate(
     return turns
 
 
+def wait_for(device: torch.device) -> None:
+    """Until a device has done all it was told; the processor always has."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 def answering(network: Network, x_BCHW: torch.Tensor) -> Task:
     """One forward pass of a batch, in evaluation mode."""
     network.eval()
 
     def task() -> float:
         with torch.inference_mode():
+            wait_for(x_BCHW.device)
             started = time.perf_counter()
             network(x_BCHW)
+            wait_for(x_BCHW.device)
             return time.perf_counter() - started
 
     return task
@@ -67,6 +75,7 @@ def learning(network: Network, images: Batches, recipe: Recipe) -> Task:
     """
     once = recipe.model_copy(update={"epochs": 1})
     first = Batches(images.images_NHWC[:1], images.labels_N[:1], images.mean, images.std)
+    first = first if images.device.type == "cpu" else first.to(images.device)
 
     def task() -> float:
         started = time.perf_counter()

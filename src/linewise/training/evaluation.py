@@ -19,7 +19,7 @@ def probabilities(network: Network, images: Batches) -> np.ndarray:
     parts: list[torch.Tensor] = []
     with torch.inference_mode():
         parts.extend(torch.softmax(network(x_BCHW), dim=1) for x_BCHW, _ in images.in_order(BATCH))
-    return torch.cat(parts).numpy()
+    return torch.cat(parts).cpu().numpy()
 
 
 def logits_and_loss(network: Network, images: Batches) -> tuple[torch.Tensor, float]:
@@ -37,4 +37,4 @@ def logits_and_loss(network: Network, images: Batches) -> tuple[torch.Tensor, fl
 def correctness_and_loss(network: Network, images: Batches) -> tuple[np.ndarray, float]:
     """Whether each answer is right, bool `N`, and the mean cross-entropy (nats), in evaluation mode."""
     logits_NK, loss = logits_and_loss(network, images)
-    return logits_NK.argmax(dim=1).numpy() == images.labels_N, loss
+    return logits_NK.argmax(dim=1).cpu().numpy() == images.labels_N, loss

@@ -9,15 +9,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from linewise.foundations.records import Epoch, Recipe
 from linewise.foundations.seeds import stream
 from linewise.images.batches import Batches
 from linewise.models import Network
 from linewise.training.evaluation import logits_and_loss
-from linewise.training.loss import loss_and_answers
-from linewise.training.optimiser import make_optimiser
+from linewise.training.step import make_step
 
 
 @dataclass
@@ -61,29 +59,19 @@ def train(
     order, augmenting = (torch.Generator().manual_seed(stream(seed, purpose)) for purpose in ("order", "augment"))
     torch.manual_seed(stream(seed, "dropout"))
     network.observe_labels(torch.from_numpy(training.labels_N))
-    trained = any(p.requires_grad for p in network.parameters())
-    steps = recipe.epochs * training.num_steps(recipe.batch_size)
-    optimiser, schedule = make_optimiser(network, recipe, steps) if trained else (None, None)
-    parameters, outcome, step = list(network.parameters()), Outcome(), 0
+    steps, step, outcome = recipe.epochs * training.num_steps(recipe.batch_size), 0, Outcome()
+    take = make_step(network, recipe, steps)
     for epoch in range(1, recipe.epochs + 1):
         network.train()
         started, total_loss, num_right, num_seen = time.perf_counter(), 0.0, 0, 0
         for x_BCHW, y_B in training.shuffled(recipe.batch_size, order, recipe.augment, augmenting):
-            loss, answer_loss, logits_BK = loss_and_answers(network, x_BCHW, y_B, recipe)
+            taken = take(x_BCHW, y_B)
             step += 1
-            if not math.isfinite(value := loss.item()):
-                lr = schedule.get_last_lr()[0] if schedule else 0.0
-                outcome.diverged = f"loss {value} at step {step} of {steps}, learning rate {lr:.2g}"
+            if not math.isfinite(taken.loss):
+                outcome.diverged = f"loss {taken.loss} at step {step} of {steps}, learning rate {taken.lr:.2g}"
                 return outcome
-            if optimiser and schedule:
-                optimiser.zero_grad()
-                loss.backward()
-                if recipe.clip:
-                    torch.nn.utils.clip_grad_norm_(parameters, recipe.clip, foreach=True)
-                optimiser.step()
-                schedule.step()
-            total_loss += (value if answer_loss is loss else answer_loss.item()) * len(y_B)
-            num_right += _num_right(logits_BK, y_B)
+            total_loss += taken.answer_loss * len(y_B)
+            num_right += taken.num_right
             num_seen += len(y_B)
             on_step(step, steps)
         train_s = time.perf_counter() - started
@@ -92,9 +80,9 @@ def train(
         if not math.isfinite(val_loss):
             outcome.diverged = f"validation loss {val_loss} after epoch {epoch} of {recipe.epochs}"
             return outcome
-        right_N = logits_NK.argmax(dim=1).numpy() == validation.labels_N
+        right_N = logits_NK.argmax(dim=1).cpu().numpy() == validation.labels_N
         outcome.right.append(right_N)
-        outcome.answers_NK = torch.softmax(logits_NK, dim=1).numpy()
+        outcome.answers_NK = torch.softmax(logits_NK, dim=1).cpu().numpy()
         outcome.epochs.append(
             Epoch(
                 epoch=epoch,
@@ -108,7 +96,3 @@ def train(
         )
         on_epoch(outcome.epochs[-1])
     return outcome
-
-
-def _num_right(logits_BK: Tensor, y_B: Tensor) -> int:
-    return int((logits_BK.detach().argmax(dim=1) == y_B).sum())

@@ -19,13 +19,15 @@ REMEMBER = 32
 """Up to so many sequences at once, packing the weights takes a good part of the time, and is remembered."""
 
 
-def fused(name: str, layer: nn.RNNBase, x_TBD: Tensor) -> tuple[Tensor, Tensor]:
+def fused(name: str, layer: nn.Module, x_TBD: Tensor, weights: list[Tensor]) -> tuple[Tensor, Tensor]:
     """Hidden states `h_TBU` of one layer from zero states, and the last memory of each direction, `RBU`.
 
     Args:
         name: `rnn`, `gru` or `lstm`.
+        layer: whose weights they are.
+        weights: four per direction, in torch's order.
     """
-    weights, units = weights_of(layer), layer.hidden_size
+    units = weights[1].shape[1]
     if not dense(x_TBD):
         x_TBD = x_TBD.contiguous()
     unit = of_layer(tuple(x_TBD.shape), x_TBD.stride()[:2], units, len(weights) // 4)

@@ -63,7 +63,7 @@ class FusedGRU(nn.GRU):
     def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
         if not fits(self, input, hx):
             return super().forward(input, hx)
-        h_TBU, _ = fused("gru", self, input)
+        h_TBU, _ = fused("gru", self, input, weights_of(self))
         return h_TBU, _states(self, h_TBU)
 
 
@@ -74,7 +74,7 @@ class FusedRNN(nn.RNN):
     def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
         if self.nonlinearity != "tanh" or not fits(self, input, hx):
             return super().forward(input, hx)
-        h_TBU, _ = fused("rnn", self, input)
+        h_TBU, _ = fused("rnn", self, input, weights_of(self))
         return h_TBU, _states(self, h_TBU)
 
 
@@ -87,7 +87,7 @@ class FusedLSTM(nn.LSTM):
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         if not fits(self, input, hx) or not _lstm_wins(self, input):
             return super().forward(input, hx)
-        h_TBU, memory_RBU = fused("lstm", self, input)
+        h_TBU, memory_RBU = fused("lstm", self, input, weights_of(self))
         return h_TBU, (_states(self, h_TBU), memory_RBU)
 
 

@@ -81,6 +81,8 @@ class Search:
             "space": [dial.model_dump() for dial in space],
             "threads": self.spec.threads,
         }
+        if self.spec.device != "cpu":
+            decides["device"] = self.spec.device
         digest = sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
         return f"linewise/{self.spec.data.fingerprint[:12]}/{model.label}/{digest[:12]}"
 
@@ -149,6 +151,7 @@ class Search:
             self.spec.threads,
             workplace / f"{key}.outcome",
             workplace / f"{key}.json",
+            device=self.spec.device,
         )
 
     def work(self, executor: Executor, jobs: dict[Job, tuple[_Network, dict[str, float], int]]) -> None:

@@ -24,7 +24,7 @@ def run_trial(job: Job) -> None:
     pin_threads(job.threads)
     started = time.perf_counter()
     heartbeat = Heartbeat(job.heartbeat, job.launcher)
-    training, validation = (part.batches(job.data.preprocessing) for part in (job.training, job.validation))
+    training, validation = job.parts()
     network = job.network()
     outcome = train(
         network, training, validation, job.recipe, job.seed, on_step=heartbeat.step, on_epoch=heartbeat.epoch
