@@ -16,12 +16,13 @@ from typing import Any, NamedTuple
 
 from linewise.foundations.atomic import replace_file
 from linewise.foundations.paths import cache_dir
-from linewise.kernels.machine import products, programs
+from linewise.kernels.machine import one, products, programs
 from linewise.kernels.machine.cells import CELL_CODES, CellCode
 from linewise.kernels.machine.team import TEAM
 
 PROGRAMS: dict[str, Callable[[CellCode, str, int, int], str]] = {
     "ahead": programs.ahead,
+    "one": one.one,
     "back": programs.back,
     "of_weights": products.of_weights,
     "of_inputs": products.of_inputs,
@@ -96,7 +97,7 @@ def function(cell: str, program: str) -> Program:
 
     Args:
         cell: `rnn`, `lstm` or `gru`.
-        program: `ahead`, `back`, `of_weights` (the same for every cell) or `of_inputs`.
+        program: `ahead`, `one`, `back`, `of_weights` (the same for every cell) or `of_inputs`.
     """
     return _program(f"{cell}-{program}", PROGRAMS[program](CELL_CODES[cell], NAME, *width()))
 

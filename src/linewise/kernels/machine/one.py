@@ -1,0 +1,136 @@
+"""The forward pass of one layer for one sequence, as one function for each cell.
+
+With one row there is no weight that serves twice in a step, so all of them come from the cache at every step, and
+that is what the time goes into. Hence: inputs are multiplied some steps at a time, so that their weights come once
+for all of these; recurrent weights lie in the order in which they are read; and every other step goes through the
+units backwards, for what was read last is in the innermost cache still.
+"""
+
+from __future__ import annotations
+
+from linewise.kernels.machine.cells import CellCode
+from linewise.kernels.machine.code import Code
+from linewise.kernels.machine.products import Arguments, groups_of, product
+
+ONE = (
+    "steps", "inputs", "units", "panels", "x", "x_step", "weight_x", "weight_h", "bias", "sums",
+    "before", "is_fresh", "h", "h_step", "memory",
+)  # fmt: skip
+"""Arguments; distances in float32. Weights: panels × inputs (or units) × gates × lanes.
+
+`before` is the hidden state before the first step; with `is_fresh` 1 it is zero, and no product is made of it.
+`memory` is that of the LSTM, before the first step and then after the last. `sums` is room for `room()` float32."""
+WAITS = 8
+"""Sums at once, so that no multiply-add waits for the one before."""
+
+
+def block(cell: CellCode, registers: int) -> int:
+    """Steps whose inputs are multiplied at a time."""
+    return min(registers // cell.gates, 8)
+
+
+def room(cell: CellCode, registers: int, padded_units: int) -> int:
+    """Float32 that the sums of a block take."""
+    return block(cell, registers) * cell.sums * padded_units
+
+
+def one(cell: CellCode, name: str, lanes: int, registers: int) -> str:
+    """The function in LLVM's language."""
+    code = Code(name, lanes)
+    a = Arguments(code, ONE)
+    width, at_a_time = code.mul(a.panels, lanes), block(cell, registers)
+    row = code.mul(width, cell.sums)
+    together = 1 if cell.gates > 1 else 2  # panels of the recurrent product
+    splits = max(1, WAITS // (cell.gates * together))
+
+    with code.loop(0, a.steps, at_a_time) as first:
+        count = code.least(at_a_time, code.sub(a.steps, first))
+
+        def inputs(start: str, num_steps: int) -> None:
+            here = [code.add(start, r) for r in range(num_steps)]
+            read = [code.at(a.x, code.mul(code.add(first, s), a.x_step)) for s in here]
+            with code.loop(0, a.panels) as panel:
+                unit = code.mul(panel, lanes)
+                begun = [code.load(code.at(a.bias, code.mul(width, g), unit)) for g in range(cell.sums)]
+                sums = [[code.variable() for _ in range(cell.sums)] for _ in here]
+                for of_step in sums:
+                    for total, start_value in zip(of_step, begun, strict=True):
+                        code.set(total, start_value)
+                weight = code.at(a.weight_x, code.mul(code.mul(panel, a.inputs), cell.gates * lanes))
+                gates = [code.at(weight, g * lanes) for g in range(cell.gates)]
+                to = [[of_step[g] for g in cell.from_input] for of_step in sums]
+                product(code, to, read, gates, a.inputs, cell.gates * lanes)
+                for s, of_step in zip(here, sums, strict=True):
+                    place = code.at(a.sums, code.mul(s, row), unit)
+                    for g, total in enumerate(of_step):
+                        code.store(code.get(total), code.at(place, code.mul(width, g)))
+
+        groups_of(code, 0, count, tuple(n for n in (at_a_time, 2, 1) if n <= at_a_time), inputs)
+        with code.loop(0, count) as number:
+            _step(code, a, cell, first, number, together, splits)
+    return code.text()
+
+
+def _step(
+    code: Code, a: Arguments, cell: CellCode, first: str, number: str, together: int, splits: int
+) -> None:
+    """Recurrent products and gates of one step."""
+    lanes, width = code.lanes, code.mul(a.panels, code.lanes)
+    step = code.add(first, number)
+    is_first = code.less(step, 1)
+    before = code.choose(is_first, a.before, code.at(a.h, code.mul(code.sub(step, 1), a.h_step)), "ptr")
+    length = code.choose(is_first, code.mul(a.units, code.sub(1, a.is_fresh)), a.units)
+    h, sums = code.at(a.h, code.mul(step, a.h_step)), code.at(a.sums, code.mul(number, code.mul(width, cell.sums)))
+    is_even = code.less(code.both(step, 1), 1)
+
+    def group(panel: str, num_panels: int) -> None:
+        units = [code.mul(code.add(panel, p), lanes) for p in range(num_panels)]
+        places = [
+            code.at(a.weight_h, code.mul(code.mul(code.add(panel, p), a.units), cell.gates * lanes))
+            for p in range(num_panels)
+        ]
+        parts = [[[code.variable() for _ in cell.from_state] for _ in units] for _ in range(splits)]
+        for s, of_split in enumerate(parts):
+            for unit, of_panel in zip(units, of_split, strict=True):
+                for variable, goes_to in zip(of_panel, cell.from_state, strict=True):
+                    start = code.load(code.at(sums, code.mul(width, goes_to), unit)) if s == 0 else code.const(0.0)
+                    code.set(variable, start)
+
+        def add(k: str, into: list[list[str]]) -> None:
+            value, offset = code.spread(code.at(before, k)), code.mul(k, cell.gates * lanes)
+            for place, of_panel in zip(places, into, strict=True):
+                for g, total in enumerate(of_panel):
+                    weight = code.load(code.at(place, offset, g * lanes))
+                    code.set(total, code.fma(value, weight, code.get(total)))
+
+        whole = code.whole(length, splits)
+        with code.loop(0, whole, splits) as k:
+            for s, of_split in enumerate(parts):
+                add(code.add(k, s), of_split)
+        with code.loop(whole, length) as k:
+            add(k, parts[0])
+        for p, unit in enumerate(units):
+            found: dict[int, str] = {}
+            for g, goes_to in enumerate(cell.from_state):
+                values = [code.get(of_split[p][g]) for of_split in parts]
+                while len(values) > 1:
+                    values = [code.fadd(*values[i : i + 2]) for i in range(0, len(values) - 1, 2)] + (
+                        values[-1:] if len(values) % 2 else []
+                    )
+                found[goes_to] = values[0]
+            for g in range(cell.sums):
+                if g not in found:
+                    found[g] = code.load(code.at(sums, code.mul(width, g), unit))
+            mask = code.first(code.sub(a.units, unit))
+            old = code.load_masked(code.at(a.memory if cell.has_memory else before, unit), mask)
+            new_h, new_memory, _ = cell.ahead(code, [found[g] for g in range(cell.sums)], old)
+            code.store_masked(new_h, code.at(h, unit), mask)
+            if cell.has_memory:
+                code.store_masked(new_memory, code.at(a.memory, unit), mask)
+
+    groups = code.quotient(a.panels, together)
+    with code.loop(0, groups) as i:
+        back = code.sub(code.sub(groups, 1), i)
+        group(code.mul(code.choose(is_even, i, back), together), together)
+    with code.loop(code.mul(groups, together), a.panels) as panel:
+        group(panel, 1)
