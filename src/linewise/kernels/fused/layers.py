@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from linewise.kernels.fused.gradients import fused
+from linewise.kernels.fused.one import ready
 from linewise.kernels.machine.compiled import available
 
 LSTM_LEARNS_FROM = 24
@@ -24,12 +25,12 @@ def _lstm_wins(layer: nn.RNNBase, x_TBD: Tensor) -> bool:
 def fits(layer: nn.RNNBase, x: Tensor, state: Any) -> bool:
     """Whether the kernels can compute this call; otherwise torch's own layer does.
 
-    They know one layer from zero states, time first, float32 on the processor; torch's tracers, transforms and
-    casts see through torch's layers only.
+    They know one layer, time first, float32 on the processor, from zero states (one sequence: from any, see
+    `_alone`); torch's tracers, transforms and casts see through torch's layers only.
     """
     weight = layer.weight_ih_l0
     return (
-        state is None
+        (state is None or _one_state(layer, x, state))
         and type(x) in (Tensor, nn.Parameter)
         and x.dtype == weight.dtype == torch.float32
         and x.device.type == weight.device.type == "cpu"
@@ -49,6 +50,36 @@ def fits(layer: nn.RNNBase, x: Tensor, state: Any) -> bool:
     )
 
 
+def _learns(layer: nn.RNNBase, x: Tensor) -> bool:
+    """Whether a gradient may be asked for."""
+    if not torch.is_grad_enabled():
+        return False
+    return x.requires_grad or any(w.requires_grad for w in layer._flat_weights)  # pyright: ignore[reportOptionalMemberAccess]
+
+
+def _one_state(layer: nn.RNNBase, x: Tensor, state: Any) -> bool:
+    """Whether these are states before one sequence, and no gradient is asked for."""
+    parts = state if isinstance(layer, nn.LSTM) else (state,)
+    shape = (2 if layer.bidirectional else 1, 1, layer.hidden_size)
+    return (
+        isinstance(x, Tensor)
+        and x.ndim == 3
+        and x.shape[1] == 1
+        and not _learns(layer, x)
+        and isinstance(parts, tuple)
+        and len(parts) == (2 if isinstance(layer, nn.LSTM) else 1)
+        and all(
+            type(t) is Tensor
+            and t.shape == shape
+            and t.dtype == torch.float32
+            and t.device.type == "cpu"
+            and t.layout == torch.strided
+            and not (t.requires_grad and torch.is_grad_enabled())
+            for t in parts
+        )
+    )
+
+
 def _states(layer: nn.RNNBase, h_TBU: Tensor) -> Tensor:
     """The last state of each direction, `RBU`."""
     if not layer.bidirectional:
@@ -57,7 +88,11 @@ def _states(layer: nn.RNNBase, h_TBU: Tensor) -> Tensor:
     return torch.stack([h_TBU[-1, :, :units], h_TBU[0, :, units:]])
 
 
-def _run(name: str, layer: nn.RNNBase, x_TBD: Tensor) -> tuple[Tensor, Tensor]:
+def _run(name: str, layer: nn.RNNBase, x_TBD: Tensor, state: Any = None) -> tuple[Tensor, Tensor]:
+    if x_TBD.shape[1] == 1 and not _learns(layer, x_TBD):
+        if state is not None:
+            state = tuple(t.contiguous() for t in (state if isinstance(state, tuple) else (state, state)))
+        return ready(name, layer, layer._flat_weights)(x_TBD, state)  # pyright: ignore
     return fused(name, layer, x_TBD, layer._flat_weights)  # pyright: ignore[reportArgumentType]
 
 
@@ -68,7 +103,7 @@ class FusedGRU(nn.GRU):
     def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
         if not fits(self, input, hx):
             return super().forward(input, hx)
-        h_TBU, _ = _run("gru", self, input)
+        h_TBU, _ = _run("gru", self, input, hx)
         return h_TBU, _states(self, h_TBU)
 
 
@@ -79,7 +114,7 @@ class FusedRNN(nn.RNN):
     def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
         if self.nonlinearity != "tanh" or not fits(self, input, hx):
             return super().forward(input, hx)
-        h_TBU, _ = _run("rnn", self, input)
+        h_TBU, _ = _run("rnn", self, input, hx)
         return h_TBU, _states(self, h_TBU)
 
 
@@ -92,5 +127,5 @@ class FusedLSTM(nn.LSTM):
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         if not fits(self, input, hx) or not _lstm_wins(self, input):
             return super().forward(input, hx)
-        h_TBU, memory_RBU = _run("lstm", self, input)
+        h_TBU, memory_RBU = _run("lstm", self, input, hx)
         return h_TBU, (_states(self, h_TBU), memory_RBU)

@@ -68,7 +68,12 @@ def _same(a: Tensor, b: Tensor) -> bool:
         return False
     if _memcmp is None:
         return torch.equal(a, b)
-    return _memcmp(a.data_ptr(), b.data_ptr(), a.numel() * a.element_size()) == 0
+    return _memcmp(a.data_ptr(), b.data_ptr(), a.nbytes) == 0
+
+
+def same_bytes(a: Tensor, b: Tensor) -> bool:
+    """Whether `a` is the same as `b`, itself contiguous, number by number."""
+    return _same(a.detach().contiguous(), b) if not a.is_contiguous() else _same(a, b)
 
 
 _remembered: WeakKeyDictionary[nn.Module, tuple[list[Weights], list[Packed]]] = WeakKeyDictionary()
@@ -108,6 +113,11 @@ def by_unit(weight_GK: Tensor, gates: int) -> Tensor:
     if padded(units) > units:
         weight = F.pad(weight, (0, 0, 0, padded(units) - units))
     return weight.view(gates, panels(units), width().lanes, -1).transpose(2, 3).contiguous()
+
+
+def in_order(weight_GK: Tensor, gates: int) -> Tensor:
+    """Rows of each gate as vectors, as they are read for one sequence: panels × K × gates × lanes."""
+    return by_unit(weight_GK, gates).permute(1, 2, 0, 3).contiguous()
 
 
 def by_column(weight_GK: Tensor) -> Tensor:

@@ -14,12 +14,12 @@ from linewise.kernels.machine.products import Arguments, groups_of, product
 
 ONE = (
     "steps", "inputs", "units", "panels", "x", "x_step", "weight_x", "weight_h", "bias", "sums",
-    "before", "is_fresh", "h", "h_step", "memory",
+    "before", "is_fresh", "h", "h_step", "memory_before", "memory",
 )  # fmt: skip
 """Arguments; distances in float32. Weights: panels × inputs (or units) × gates × lanes.
 
 `before` is the hidden state before the first step; with `is_fresh` 1 it is zero, and no product is made of it.
-`memory` is that of the LSTM, before the first step and then after the last. `sums` is room for `room()` float32."""
+`memory_before` is that of the LSTM before the first step, `memory` after the last. `sums`: room for `room()` float32."""
 WAITS = 8
 """Sums at once, so that no multiply-add waits for the one before."""
 
@@ -81,6 +81,7 @@ def _step(
     before = code.choose(is_first, a.before, code.at(a.h, code.mul(code.sub(step, 1), a.h_step)), "ptr")
     length = code.choose(is_first, code.mul(a.units, code.sub(1, a.is_fresh)), a.units)
     h, sums = code.at(a.h, code.mul(step, a.h_step)), code.at(a.sums, code.mul(number, code.mul(width, cell.sums)))
+    old_state = code.choose(is_first, a.memory_before, a.memory, "ptr") if cell.has_memory else before
     is_even = code.less(code.both(step, 1), 1)
 
     def group(panel: str, num_panels: int) -> None:
@@ -122,7 +123,7 @@ def _step(
                 if g not in found:
                     found[g] = code.load(code.at(sums, code.mul(width, g), unit))
             mask = code.first(code.sub(a.units, unit))
-            old = code.load_masked(code.at(a.memory if cell.has_memory else before, unit), mask)
+            old = code.load_masked(code.at(old_state, unit), mask)
             new_h, new_memory, _ = cell.ahead(code, [found[g] for g in range(cell.sums)], old)
             code.store_masked(new_h, code.at(h, unit), mask)
             if cell.has_memory:
