@@ -7,19 +7,21 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
-from linewise.kernels.fused.gradients import fused
-from linewise.kernels.fused.one import ready
+from linewise.kernels.fused.gradients import REMEMBER, fused
+from linewise.kernels.fused.prepared import ready
+from linewise.kernels.fused.threads import LEAST_ROWS, shares
 from linewise.kernels.machine.compiled import available
 
 LSTM_LEARNS_FROM = 24
 """Sequences from which the LSTM's training gains; below, torch's own is faster (benchmarks/LOG.md)."""
-LSTM_LOSES = range(4, 11)
-"""Numbers of sequences at which the LSTM's forward pass alone gains nothing."""
+LSTM_LARGE, LSTM_LOSES = 192, (3, 4, 5, 7, 8)
+"""Above so many units, numbers of sequences at which the LSTM's forward pass alone gains nothing."""
 
 
 def _lstm_wins(layer: nn.RNNBase, x_TBD: Tensor) -> bool:
-    learns = torch.is_grad_enabled() and (x_TBD.requires_grad or layer.weight_hh_l0.requires_grad)
-    return x_TBD.shape[1] >= LSTM_LEARNS_FROM if learns else x_TBD.shape[1] not in LSTM_LOSES
+    if _learns(layer, x_TBD):
+        return x_TBD.shape[1] >= LSTM_LEARNS_FROM
+    return layer.hidden_size <= LSTM_LARGE or x_TBD.shape[1] not in LSTM_LOSES
 
 
 def fits(layer: nn.RNNBase, x: Tensor, state: Any) -> bool:
@@ -89,10 +91,11 @@ def _states(layer: nn.RNNBase, h_TBU: Tensor) -> Tensor:
 
 
 def _run(name: str, layer: nn.RNNBase, x_TBD: Tensor, state: Any = None) -> tuple[Tensor, Tensor]:
-    if x_TBD.shape[1] == 1 and not _learns(layer, x_TBD):
+    batch = x_TBD.shape[1]
+    if batch <= REMEMBER and not _learns(layer, x_TBD) and (batch < 2 * LEAST_ROWS or len(shares(batch)) == 1):
         if state is not None:
             state = tuple(t.contiguous() for t in (state if isinstance(state, tuple) else (state, state)))
-        return ready(name, layer, layer._flat_weights)(x_TBD, state)  # pyright: ignore
+        return ready(name, layer, layer._flat_weights, batch)(x_TBD, state)  # pyright: ignore
     return fused(name, layer, x_TBD, layer._flat_weights)  # pyright: ignore[reportArgumentType]
 
 
