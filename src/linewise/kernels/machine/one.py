@@ -3,7 +3,8 @@
 With one row there is no weight that serves twice in a step, so all of them come from the cache at every step, and
 that is what the time goes into. Hence: inputs are multiplied some steps at a time, so that their weights come once
 for all of these; recurrent weights lie in the order in which they are read; and every other step goes through the
-units backwards, for what was read last is in the innermost cache still.
+groups of units backwards, for what was read last may be in the innermost cache still. All sums are made in the order
+of `programs.ahead`, so that a sequence has the same bits alone and among others.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ ONE = (
 
 `before` is the hidden state before the first step; with `is_fresh` 1 it is zero, and no product is made of it.
 `memory_before` is that of the LSTM before the first step, `memory` after the last. `sums`: room for `room()` float32."""
-WAITS = 8
-"""Sums at once, so that no multiply-add waits for the one before."""
+MOST = {4: 3, 3: 3, 1: 6}
+"""Gates → vectors of units in one recurrent product: enough sums that no multiply-add waits for the one before. To
+split a sum in two would be quicker by a tenth (LSTM), but round otherwise than in a batch."""
 
 
 def block(cell: CellCode, registers: int) -> int:
@@ -40,8 +42,7 @@ def one(cell: CellCode, name: str, lanes: int, registers: int) -> str:
     a = Arguments(code, ONE)
     width, at_a_time = code.mul(a.panels, lanes), block(cell, registers)
     row = code.mul(width, cell.sums)
-    together = 1 if cell.gates > 1 else 2  # panels of the recurrent product
-    splits = max(1, WAITS // (cell.gates * together))
+    most = MOST[cell.gates]
 
     with code.loop(0, a.steps, at_a_time) as first:
         count = code.least(at_a_time, code.sub(a.steps, first))
@@ -67,12 +68,12 @@ def one(cell: CellCode, name: str, lanes: int, registers: int) -> str:
 
         groups_of(code, 0, count, tuple(n for n in (at_a_time, 2, 1) if n <= at_a_time), inputs)
         with code.loop(0, count) as number:
-            _step(code, a, cell, first, number, together, splits)
+            _step(code, a, cell, first, number, most)
     return code.text()
 
 
 def _step(
-    code: Code, a: Arguments, cell: CellCode, first: str, number: str, together: int, splits: int
+    code: Code, a: Arguments, cell: CellCode, first: str, number: str, most: int
 ) -> None:
     """Recurrent products and gates of one step."""
     lanes, width = code.lanes, code.mul(a.panels, code.lanes)
@@ -87,51 +88,34 @@ def _step(
     def group(panel: str, num_panels: int) -> None:
         units = [code.mul(code.add(panel, p), lanes) for p in range(num_panels)]
         places = [
-            code.at(a.weight_h, code.mul(code.mul(code.add(panel, p), a.units), cell.gates * lanes))
+            code.at(a.weight_h, code.mul(code.mul(code.add(panel, p), a.units), cell.gates * lanes), g * lanes)
             for p in range(num_panels)
+            for g in range(cell.gates)
         ]
-        parts = [[[code.variable() for _ in cell.from_state] for _ in units] for _ in range(splits)]
-        for s, of_split in enumerate(parts):
-            for unit, of_panel in zip(units, of_split, strict=True):
-                for variable, goes_to in zip(of_panel, cell.from_state, strict=True):
-                    start = code.load(code.at(sums, code.mul(width, goes_to), unit)) if s == 0 else code.const(0.0)
-                    code.set(variable, start)
-
-        def add(k: str, into: list[list[str]]) -> None:
-            value, offset = code.spread(code.at(before, k)), code.mul(k, cell.gates * lanes)
-            for place, of_panel in zip(places, into, strict=True):
-                for g, total in enumerate(of_panel):
-                    weight = code.load(code.at(place, offset, g * lanes))
-                    code.set(total, code.fma(value, weight, code.get(total)))
-
-        whole = code.whole(length, splits)
-        with code.loop(0, whole, splits) as k:
-            for s, of_split in enumerate(parts):
-                add(code.add(k, s), of_split)
-        with code.loop(whole, length) as k:
-            add(k, parts[0])
-        for p, unit in enumerate(units):
-            found: dict[int, str] = {}
-            for g, goes_to in enumerate(cell.from_state):
-                values = [code.get(of_split[p][g]) for of_split in parts]
-                while len(values) > 1:
-                    values = [code.fadd(*values[i : i + 2]) for i in range(0, len(values) - 1, 2)] + (
-                        values[-1:] if len(values) % 2 else []
-                    )
-                found[goes_to] = values[0]
-            for g in range(cell.sums):
-                if g not in found:
-                    found[g] = code.load(code.at(sums, code.mul(width, g), unit))
+        totals = [[code.variable() for _ in range(cell.sums)] for _ in units]
+        for unit, of_panel in zip(units, totals, strict=True):
+            for g, total in enumerate(of_panel):
+                code.set(total, code.load(code.at(sums, code.mul(width, g), unit)))
+        to = [of_panel[g] for of_panel in totals for g in cell.from_state]
+        product(code, [to], [before], places, length, cell.gates * lanes)
+        for unit, of_panel in zip(units, totals, strict=True):
             mask = code.first(code.sub(a.units, unit))
             old = code.load_masked(code.at(old_state, unit), mask)
-            new_h, new_memory, _ = cell.ahead(code, [found[g] for g in range(cell.sums)], old)
+            new_h, new_memory, _ = cell.ahead(code, [code.get(total) for total in of_panel], old)
             code.store_masked(new_h, code.at(h, unit), mask)
             if cell.has_memory:
                 code.store_masked(new_memory, code.at(a.memory, unit), mask)
 
-    groups = code.quotient(a.panels, together)
-    with code.loop(0, groups) as i:
-        back = code.sub(code.sub(groups, 1), i)
-        group(code.mul(code.choose(is_even, i, back), together), together)
-    with code.loop(code.mul(groups, together), a.panels) as panel:
-        group(panel, 1)
+    # groups as even as can be: some of one size, some of one more
+    groups = code.quotient(code.add(a.panels, most - 1), most)
+    few = code.quotient(a.panels, groups)
+    num_larger = code.sub(a.panels, code.mul(few, groups))
+    first_panel = "0"
+    for size in range(most, 0, -1):
+        of_few = code.choose(code.less(few, size), num_larger, code.sub(groups, num_larger))
+        other = code.both_true(code.less(few, size + 1), code.less(size - 2, few))
+        count = code.choose(other, of_few, 0)
+        with code.loop(0, count) as i:
+            back = code.sub(code.sub(count, 1), i)
+            group(code.add(first_panel, code.mul(code.choose(is_even, i, back), size)), size)
+        first_panel = code.add(first_panel, code.mul(count, size))

@@ -63,6 +63,9 @@ class Scalars:
     def less(self, a: Number, b: Number) -> str:
         return self._op(f"icmp slt i64 {a}, {b}")
 
+    def both_true(self, a: str, b: str) -> str:
+        return self._op(f"and i1 {a}, {b}")
+
     def choose(self, condition: str, a: Number, b: Number, kind: str = "i64") -> str:
         return self._op(f"select i1 {condition}, {kind} {a}, {kind} {b}")
 
