@@ -1,8 +1,19 @@
 """Layer 3: recurrences, and large products, computed."""
 
 from linewise.kernels.cell import Beside, Cell, State
-from linewise.kernels.fused import described
+from linewise.kernels.fused import described, prepared
 from linewise.kernels.layers import CELLS, GATES, LAYERS, recurrent_layer
 from linewise.kernels.linear import Linear
 
-__all__ = ["CELLS", "GATES", "LAYERS", "Beside", "Cell", "Linear", "State", "described", "recurrent_layer"]
+__all__ = [
+    "CELLS",
+    "GATES",
+    "LAYERS",
+    "Beside",
+    "Cell",
+    "Linear",
+    "State",
+    "described",
+    "prepared",
+    "recurrent_layer",
+]

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from linewise.kernels.cell import Cell, State
+from linewise.kernels.fused import one_step
 
 ONE_STEP: dict[str, Callable[..., Tensor]] = {
     "RNN_TANH": torch.rnn_tanh_cell,
@@ -34,6 +35,9 @@ def step(layer: nn.Module, state: State, x_BD: Tensor) -> tuple[Tensor, State]:
     if isinstance(layer, Cell):
         return layer.step(state, x_BD)
     assert isinstance(layer, nn.RNNBase), layer
+    after = one_step(layer, x_BD, state)
+    if after is not None:
+        return after[0], after
     weights: tuple[Any, ...] = (layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, layer.bias_hh_l0)
     if isinstance(layer, nn.LSTM):
         h_BU, c_BU = torch.lstm_cell(x_BD, state, *weights)

@@ -1,6 +1,7 @@
 """torch's recurrent layers with the loop over time as machine code."""
 
-from linewise.kernels.fused.layers import FusedGRU, FusedLSTM, FusedRNN
+from linewise.kernels.fused.layers import FusedGRU, FusedLSTM, FusedRNN, one_step
+from linewise.kernels.fused.promise import prepared
 from linewise.kernels.machine.compiled import available, described
 
-__all__ = ["FusedGRU", "FusedLSTM", "FusedRNN", "available", "described"]
+__all__ = ["FusedGRU", "FusedLSTM", "FusedRNN", "available", "described", "one_step", "prepared"]

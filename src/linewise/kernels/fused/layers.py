@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from linewise.kernels.fused.gradients import REMEMBER, fused
-from linewise.kernels.fused.prepared import ready
+from linewise.kernels.fused.promise import ready
 from linewise.kernels.fused.threads import LEAST_ROWS, shares
 from linewise.kernels.machine.compiled import available
 
@@ -28,7 +28,7 @@ def fits(layer: nn.RNNBase, x: Tensor, state: Any) -> bool:
     """Whether the kernels can compute this call; otherwise torch's own layer does.
 
     They know one layer, time first, float32 on the processor, from zero states (one sequence: from any, see
-    `_alone`); torch's tracers, transforms and casts see through torch's layers only.
+    `one_step`); torch's tracers, transforms and casts see through torch's layers only.
     """
     weight = layer.weight_ih_l0
     return (
@@ -88,6 +88,25 @@ def _states(layer: nn.RNNBase, h_TBU: Tensor) -> Tensor:
         return h_TBU[-1:]
     units = layer.hidden_size
     return torch.stack([h_TBU[-1, :, :units], h_TBU[0, :, units:]])
+
+
+NAMES = {"RNN_TANH": "rnn", "GRU": "gru", "LSTM": "lstm"}
+
+
+def one_step(layer: nn.RNNBase, x_BD: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+    """States after one more step of one sequence, `BU`; None where torch has to compute it.
+
+    Args:
+        layer: of one direction.
+        state: hidden state and, of the LSTM, memory, `BU`.
+    """
+    if len(x_BD) != 1 or layer.bidirectional or type(layer) not in (FusedGRU, FusedRNN, FusedLSTM):
+        return None
+    x_TBD, given = x_BD.unsqueeze(0), tuple(s.unsqueeze(0) for s in state)
+    if layer.mode not in NAMES or not fits(layer, x_TBD, given if len(given) == 2 else given[0]):
+        return None
+    h_TBU, memory_RBU = _run(NAMES[layer.mode], layer, x_TBD, given if len(given) == 2 else given[0])
+    return (h_TBU[0], memory_RBU[0]) if len(given) == 2 else (h_TBU[0],)
 
 
 def _run(name: str, layer: nn.RNNBase, x_TBD: Tensor, state: Any = None) -> tuple[Tensor, Tensor]:

@@ -85,9 +85,7 @@ class _Desk:
 
 _AT = PLACES["one"]
 _STEPS, _X, _X_STEP, _H, _H_STEP = (_AT[n] for n in ("steps", "x", "x_step", "h", "h_step"))
-_BEFORE, _FRESH, _MEMORY_BEFORE, _MEMORY = (
-    _AT[n] for n in ("before", "is_fresh", "memory_before", "memory")
-)
+_BEFORE, _FRESH, _MEMORY_BEFORE, _MEMORY = (_AT[n] for n in ("before", "is_fresh", "memory_before", "memory"))
 
 
 @final

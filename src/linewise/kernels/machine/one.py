@@ -2,9 +2,8 @@
 
 With one row there is no weight that serves twice in a step, so all of them come from the cache at every step, and
 that is what the time goes into. Hence: inputs are multiplied some steps at a time, so that their weights come once
-for all of these; recurrent weights lie in the order in which they are read; and every other step goes through the
-groups of units backwards, for what was read last may be in the innermost cache still. All sums are made in the order
-of `programs.ahead`, so that a sequence has the same bits alone and among others.
+for all of these; recurrent weights lie in the order in which they are read. All sums are made in the order of
+`programs.ahead`, so that a sequence has the same bits alone and among others.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ ONE = (
 """Arguments; distances in float32. Weights: panels × inputs (or units) × gates × lanes.
 
 `before` is the hidden state before the first step; with `is_fresh` 1 it is zero, and no product is made of it.
-`memory_before` is that of the LSTM before the first step, `memory` after the last. `sums`: room for `room()` float32."""
+`memory_before` is that of the LSTM before the first step, `memory` after the last. `sums`: `room()` float32."""
 MOST = {4: 3, 3: 3, 1: 6}
 """Gates → vectors of units in one recurrent product: enough sums that no multiply-add waits for the one before. To
 split a sum in two would be quicker by a tenth (LSTM), but round otherwise than in a batch."""
@@ -72,9 +71,7 @@ def one(cell: CellCode, name: str, lanes: int, registers: int) -> str:
     return code.text()
 
 
-def _step(
-    code: Code, a: Arguments, cell: CellCode, first: str, number: str, most: int
-) -> None:
+def _step(code: Code, a: Arguments, cell: CellCode, first: str, number: str, most: int) -> None:
     """Recurrent products and gates of one step."""
     lanes, width = code.lanes, code.mul(a.panels, code.lanes)
     step = code.add(first, number)
@@ -83,7 +80,6 @@ def _step(
     length = code.choose(is_first, code.mul(a.units, code.sub(1, a.is_fresh)), a.units)
     h, sums = code.at(a.h, code.mul(step, a.h_step)), code.at(a.sums, code.mul(number, code.mul(width, cell.sums)))
     old_state = code.choose(is_first, a.memory_before, a.memory, "ptr") if cell.has_memory else before
-    is_even = code.less(code.both(step, 1), 1)
 
     def group(panel: str, num_panels: int) -> None:
         units = [code.mul(code.add(panel, p), lanes) for p in range(num_panels)]
@@ -116,6 +112,5 @@ def _step(
         other = code.both_true(code.less(few, size + 1), code.less(size - 2, few))
         count = code.choose(other, of_few, 0)
         with code.loop(0, count) as i:
-            back = code.sub(code.sub(count, 1), i)
-            group(code.add(first_panel, code.mul(code.choose(is_even, i, back), size)), size)
+            group(code.add(first_panel, code.mul(i, size)), size)
         first_panel = code.add(first_panel, code.mul(count, size))

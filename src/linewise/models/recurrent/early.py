@@ -13,6 +13,7 @@ from typing import final
 import torch
 from torch import Tensor
 
+from linewise.kernels import prepared
 from linewise.models.recurrent.stepping import Memory, Stepping
 
 
@@ -43,6 +44,7 @@ class EarlyReader:
     """Reads until the other classes together have at most `doubt`; to the end where they never have.
 
     Args:
+        stepping: the network; its weights stay as they are while this reader lives (`kernels.prepared`).
         doubt: the threshold; None reads all.
         blank_CHW: an image that is blank; steps equal to its are looked up while nothing else was read. None
             computes every step.
@@ -52,6 +54,7 @@ class EarlyReader:
         self.stepping, self.doubt = stepping, doubt
         self.blank = [] if blank_CHW is None else stepping.steps(blank_CHW[None])
         self.network = stepping.network
+        self.promise = prepared(self.network)  # for as long as this reader lives
         self.num_steps = self.network.readings[0].num_steps(*self.network.config.img_size)
         self.table, self.first_sure, self.logits_K = self._blank_table()
 

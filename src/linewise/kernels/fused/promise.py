@@ -6,11 +6,9 @@ twentieth of the answer to one image. Who promises to leave them alone for a whi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import Lock
-from typing import final
-from weakref import WeakKeyDictionary
+from threading import RLock
+from typing import Self, final
+from weakref import WeakKeyDictionary, finalize
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +37,7 @@ class _Forms:
 
 
 _remembered: WeakKeyDictionary[nn.Module, _Forms] = WeakKeyDictionary()
-_lock = Lock()
+_lock = RLock()  # an object's end may come in the midst of this
 _promised: WeakKeyDictionary[nn.Module, int] = WeakKeyDictionary()
 """How many promises there are for a layer."""
 _held: WeakKeyDictionary[nn.Module, tuple[_Forms, list[int]]] = WeakKeyDictionary()
@@ -73,30 +71,42 @@ def _version(weight: Tensor) -> int:
     return 0 if weight.is_inference() else weight._version
 
 
-@contextmanager
-def prepared(network: nn.Module) -> Iterator[None]:
-    """Promise that a network's weights stay as they are, for as long as the block lasts.
+@final
+class Promise:
+    """That weights stay as they are. It ends with its block, with `close`, or with this object."""
 
-    Its recurrent layers then pack their weights once and do not compare them at every call. A change is still
-    seen where torch counts it: an optimiser's step, `load_state_dict`, anything written to a parameter in place,
-    another tensor in its stead. What goes past torch's count, numbers written through `parameter.data` or
-    `parameter.numpy()`, is not seen before the block ends. Without `prepared` every change is seen.
+    def __init__(self, layers: list[nn.Module]) -> None:
+        with _lock:
+            for layer in layers:
+                _promised[layer] = _promised.get(layer, 0) + 1
+        self.close = finalize(self, _release, layers)
 
-    Blocks may lie in one another, and in several threads.
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *of_error: object) -> None:
+        self.close()
+
+
+def _release(layers: list[nn.Module]) -> None:
+    with _lock:
+        for layer in layers:
+            _promised[layer] -= 1
+            if not _promised[layer]:
+                del _promised[layer]
+                _held.pop(layer, None)
+
+
+def prepared(network: nn.Module) -> Promise:
+    """Promise that a network's weights stay as they are, for a block or for as long as what is returned lives.
+
+    Its recurrent layers then pack their weights once and do not compare them, number by number, at every answer to
+    a few images. A change is still seen where torch counts it: an optimiser's step, `load_state_dict`, anything
+    written to a parameter in place, another tensor in its stead. What goes past torch's count, numbers written
+    through `parameter.data` or `parameter.numpy()`, is not seen before the promise ends. Without `prepared` every
+    change is seen. Promises may lie in one another, and in several threads.
 
     >>> with prepared(network), torch.inference_mode():      # doctest: +SKIP
     ...     logits_BK = network(x_BCHW)
     """
-    layers = [layer for layer in network.modules() if isinstance(layer, nn.RNNBase)]
-    for layer in layers:
-        with _lock:
-            _promised[layer] = _promised.get(layer, 0) + 1
-    try:
-        yield
-    finally:
-        for layer in layers:
-            with _lock:
-                _promised[layer] -= 1
-                if not _promised[layer]:
-                    del _promised[layer]
-                    _held.pop(layer, None)
+    return Promise([layer for layer in network.modules() if isinstance(layer, nn.RNNBase)])
