@@ -93,20 +93,28 @@ def _states(layer: nn.RNNBase, h_TBU: Tensor) -> Tensor:
 NAMES = {"RNN_TANH": "rnn", "GRU": "gru", "LSTM": "lstm"}
 
 
-def one_step(layer: nn.RNNBase, x_BD: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
-    """States after one more step of one sequence, `BU`; None where torch has to compute it.
+def reads_on(layer: nn.Module) -> bool:
+    """Whether the kernels can read on with this layer, from the state where one sequence was left."""
+    return type(layer) in (FusedGRU, FusedRNN, FusedLSTM) and layer.mode in NAMES and not layer.bidirectional  # pyright: ignore
+
+
+def read_on(
+    layer: nn.RNNBase, x_TBD: Tensor, state: tuple[Tensor, ...]
+) -> tuple[Tensor, tuple[Tensor, ...]] | None:
+    """Hidden states `h_TBU` of one sequence after further steps, and the state to go on with; None where torch has
+    to compute it.
 
     Args:
-        layer: of one direction.
         state: hidden state and, of the LSTM, memory, `BU`.
     """
-    if len(x_BD) != 1 or layer.bidirectional or type(layer) not in (FusedGRU, FusedRNN, FusedLSTM):
+    if x_TBD.shape[1] != 1 or not reads_on(layer):
         return None
-    x_TBD, given = x_BD.unsqueeze(0), tuple(s.unsqueeze(0) for s in state)
-    if layer.mode not in NAMES or not fits(layer, x_TBD, given if len(given) == 2 else given[0]):
+    given = tuple(s.unsqueeze(0) for s in state)
+    given = given if len(given) == 2 else given[0]
+    if not fits(layer, x_TBD, given):
         return None
-    h_TBU, memory_RBU = _run(NAMES[layer.mode], layer, x_TBD, given if len(given) == 2 else given[0])
-    return (h_TBU[0], memory_RBU[0]) if len(given) == 2 else (h_TBU[0],)
+    h_TBU, memory_RBU = _run(NAMES[layer.mode], layer, x_TBD, given)
+    return h_TBU, (h_TBU[-1], memory_RBU[0]) if len(state) == 2 else (h_TBU[-1],)
 
 
 def _run(name: str, layer: nn.RNNBase, x_TBD: Tensor, state: Any = None) -> tuple[Tensor, Tensor]:
