@@ -1,15 +1,15 @@
 """Whole networks on one image and on 1,000, beside plain torch: what a user of either waits for.
 
-    python benchmarks/latency.py [--rounds 15] [--networks rnn,lstm,gru,bilstm,sequencer2d_nano] [--cpu-time] [--onnx]
-                                 [--depth]
+    python benchmarks/latency.py [--rounds 15] [--networks rnn,lstm,gru,bilstm,sequencer2d_nano] [--cpu-time]
+                                 [--onnx] [--depth]
 
 In every round all have their turn on the same images with the same weights, one thread. For each network: ours as
-it is, ours with its weights promised to stay (`kernels.prepared`), the same network on torch's own layers (`the
-same on torch`), and, for those that read rows, the plain torch module that does the same (`nn.LSTM` and `nn.Linear`,
-called by nothing of ours). With `--onnx` also ONNX Runtime, if it is installed, on one thread. Printed as Markdown: the
-median of the times, and of their ratio to ours within a round, with quartiles.
+it is, ours with its weights promised to stay (`kernels.prepared`), the same network on torch's own layers ("the
+same on torch"), and, for those that read rows, the plain torch module that does the same (`nn.LSTM` and
+`nn.Linear`, called by nothing of ours). With `--onnx` also ONNX Runtime on one thread, if it is installed. Printed
+as Markdown: the median of the times, and of their ratio to ours within a round, with quartiles.
 
-`--depth` times the reader that may stop (`models.recurrent.early`) on one image, made to stop after so many rows.
+`--depth` times the reader that may stop (`models.recurrent.early`) on one image that it leaves after so many rows.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable
-from contextlib import nullcontext, redirect_stdout
+from contextlib import redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -33,7 +33,8 @@ from linewise.foundations.environment import processor
 from linewise.kernels import described, prepared
 from linewise.kernels.twins import with_torchs_layers
 from linewise.models import Network, create_model, specify
-from linewise.models.recurrent.early import EarlyReader
+from linewise.models.recurrent.early import EarlyReader, doubts
+from linewise.models.recurrent.network import RecurrentNetwork
 from linewise.models.recurrent.stepping import Stepping
 from linewise.training.alternation import Task, alternate
 
@@ -69,8 +70,8 @@ def plain(name: str, network: Network) -> Plain | None:
     return Plain(layer, network.head)
 
 
-def answering(run: Callable[[torch.Tensor], Any], x_BCHW: torch.Tensor, promised: nn.Module | None = None) -> Task:
-    """One forward pass; the promise is made before the clock runs."""
+def answering(run: Callable[[torch.Tensor], Any], x_BCHW: torch.Tensor) -> Task:
+    """One forward pass."""
 
     def task() -> float:
         with torch.inference_mode():
@@ -78,15 +79,7 @@ def answering(run: Callable[[torch.Tensor], Any], x_BCHW: torch.Tensor, promised
             run(x_BCHW)
             return clock() - started
 
-    def with_promise() -> float:
-        assert promised is not None
-        with held[0]:
-            return task()
-
-    held = [nullcontext()]
-    if promised is None:
-        return task
-    return with_promise
+    return task
 
 
 def onnx_runtime(network: nn.Module, x_BCHW: torch.Tensor) -> Callable[[torch.Tensor], Any] | None:
@@ -150,25 +143,31 @@ def networks(chosen: argparse.Namespace) -> None:
 
 
 def depth(chosen: argparse.Namespace) -> None:
-    """The table of the reader that stops."""
-    rows = (1, 4, 7, 14, 21, 28)
-    print("| network | " + " | ".join(f"{n} rows" for n in rows) + " | all in one pass |")
-    print("|---|" + "--:|" * (len(rows) + 1))
-    x_BCHW = torch.randn(1, 1, SIDE, SIDE)
+    """The table of the reader that stops: images of noise that it leaves after so many rows."""
+    rows = (1, 4, 7, 10, 14, 21, 28)
+    print("| network | " + " | ".join(f"{n} rows" for n in rows) + " | all in one pass | the same on torch |")
+    print("|---|" + "--:|" * (len(rows) + 2))
+    x_NCHW = torch.randn(4000, 1, SIDE, SIDE)
     for name in chosen.networks.split(","):
         network = made(name)
         if not network.answers_each_step:
             continue
-        readers = [EarlyReader(Stepping(network), 0.5, None) for _ in rows]  # pyright: ignore[reportArgumentType]
-        for reader, wanted in zip(readers, rows, strict=True):
-            _stop_after(reader, network, x_BCHW, wanted)
-        tasks = [answering(reader.read, x_BCHW) for reader in readers]
-        turns = alternate([*tasks, answering(network, x_BCHW)], rounds=chosen.rounds, at_least_s=0.02)
-        print(f"| {name} | " + " | ".join(f"{spread([1e6 * s for s in t], 0)} µs" for t in turns) + " |", flush=True)
-
-
-def _stop_after(reader: EarlyReader, network: Network, x_BCHW: torch.Tensor, rows: int) -> None:
-    """Set a threshold that this image first meets after so many rows."""
+        assert isinstance(network, RecurrentNetwork)
+        with torch.inference_mode():  # untrained, it is never sure: its answers are made louder
+            network.head.weight.mul_(40)  # pyright: ignore[reportCallIssue]
+            sure = doubts(network.forward_steps(x_NCHW[:200])).quantile(1 / SIDE).item()
+        reader = EarlyReader(Stepping(network), sure, None)
+        read_N = reader.read(x_NCHW).read_B
+        images = [x_NCHW[read_N == n][:1] for n in rows]
+        assert all(len(x_BCHW) for x_BCHW in images), "no image that is left after so many rows"
+        twin = with_torchs_layers(network)
+        assert twin is not None
+        tasks = [answering(reader.read, x_BCHW) for x_BCHW in images]
+        tasks += [answering(network, images[0]), answering(twin, images[0])]
+        turns = alternate(tasks, rounds=chosen.rounds, at_least_s=0.02)
+        print(
+            f"| {name} | " + " | ".join(f"{spread([1e6 * s for s in t], 0)} µs" for t in turns) + " |", flush=True
+        )
 
 
 def main() -> None:
@@ -186,8 +185,8 @@ def main() -> None:
     torch.set_flush_denormal(True)
     keep_freed_memory()
     print(
-        f"{processor()}, {os.cpu_count()} cores, 1 thread, torch {torch.__version__}, {described()}, n = {chosen.rounds} "
-        f"rounds{', CPU time' if chosen.cpu_time else ''}; {SIDE}×{SIDE}, about {BUDGET:,} parameters\n"
+        f"{processor()}, {os.cpu_count()} cores, 1 thread, torch {torch.__version__}, {described()}, "
+        f"n = {chosen.rounds} rounds{', CPU time' if chosen.cpu_time else ''}; {SIDE}×{SIDE}, about {BUDGET:,} parameters\n"
     )
     (depth if chosen.depth else networks)(chosen)
 

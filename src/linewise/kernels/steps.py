@@ -36,7 +36,7 @@ def start(layer: nn.Module, batch_size: int) -> State:
 
 
 def several(layer: nn.Module, state: State, x_TBD: Tensor) -> tuple[Tensor, State]:
-    """Hidden states `h_TBU` after further steps, and the state to go on with; the same as one step after another."""
+    """Hidden states `h_TBU` after further steps, and the state to go on with."""
     if isinstance(layer, nn.RNNBase):
         ahead = read_on(layer, x_TBD, state)
         if ahead is not None:

@@ -16,10 +16,9 @@ from torch import Tensor
 from linewise.kernels import prepared
 from linewise.models.recurrent.stepping import Memory, Stepping
 
-
 AT_ONCE = 7
-"""Steps of one image that are read before looking whether any of them was enough: up to so many less one are read in
-vain, but a call costs as much as several of them."""
+"""Steps of one image that are read before looking whether any of them was enough: some are read in vain, but a call
+costs more than as many."""
 
 
 @final
