@@ -186,7 +186,8 @@ def main() -> None:
     keep_freed_memory()
     print(
         f"{processor()}, {os.cpu_count()} cores, 1 thread, torch {torch.__version__}, {described()}, "
-        f"n = {chosen.rounds} rounds{', CPU time' if chosen.cpu_time else ''}; {SIDE}×{SIDE}, about {BUDGET:,} parameters\n"
+        f"n = {chosen.rounds} rounds{', CPU time' if chosen.cpu_time else ''}; {SIDE}×{SIDE}, "
+        f"about {BUDGET:,} parameters\n"
     )
     (depth if chosen.depth else networks)(chosen)
 

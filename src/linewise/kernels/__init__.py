@@ -1,7 +1,7 @@
 """Layer 3: recurrences, and large products, computed."""
 
 from linewise.kernels.cell import Beside, Cell, State
-from linewise.kernels.fused import described, prepared
+from linewise.kernels.fused import described, prepared, until
 from linewise.kernels.layers import CELLS, GATES, LAYERS, recurrent_layer
 from linewise.kernels.linear import Linear
 
@@ -16,4 +16,5 @@ __all__ = [
     "described",
     "prepared",
     "recurrent_layer",
+    "until",
 ]

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from linewise.kernels.fused.threads import together
 from linewise.kernels.machine.compiled import function
-from linewise.kernels.machine.one import ONE
+from linewise.kernels.machine.one import ONE, UNTIL
 from linewise.kernels.machine.products import INPUTS, WEIGHTS
 from linewise.kernels.machine.programs import AHEAD, BACK
 
-NAMES = {"ahead": AHEAD, "one": ONE, "back": BACK, "of_inputs": INPUTS, "of_weights": WEIGHTS}
+NAMES = {"ahead": AHEAD, "one": ONE, "until": UNTIL, "back": BACK, "of_inputs": INPUTS, "of_weights": WEIGHTS}
 PLACES = {program: {name: i for i, name in enumerate(names)} for program, names in NAMES.items()}
 FLOAT = 4  # bytes
 Value = int | Sequence[int]

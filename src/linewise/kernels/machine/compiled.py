@@ -23,6 +23,7 @@ from linewise.kernels.machine.team import TEAM
 PROGRAMS: dict[str, Callable[[CellCode, str, int, int], str]] = {
     "ahead": programs.ahead,
     "one": one.one,
+    "until": one.until,
     "back": programs.back,
     "of_weights": products.of_weights,
     "of_inputs": products.of_inputs,
@@ -97,7 +98,7 @@ def function(cell: str, program: str) -> Program:
 
     Args:
         cell: `rnn`, `lstm` or `gru`.
-        program: `ahead`, `one`, `back`, `of_weights` (the same for every cell) or `of_inputs`.
+        program: `ahead`, `one`, `until`, `back`, `of_weights` (the same for every cell) or `of_inputs`.
     """
     return _program(f"{cell}-{program}", PROGRAMS[program](CELL_CODES[cell], NAME, *width()))
 

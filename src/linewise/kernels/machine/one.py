@@ -8,6 +8,9 @@ for all of these; recurrent weights lie in the order in which they are read. All
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from linewise.kernels.machine.activations import exp
 from linewise.kernels.machine.cells import CellCode
 from linewise.kernels.machine.code import Code
 from linewise.kernels.machine.products import Arguments, groups_of, product
@@ -20,6 +23,11 @@ ONE = (
 
 `before` is the hidden state before the first step; with `is_fresh` 1 it is zero, and no product is made of it.
 `memory_before` is that of the LSTM before the first step, `memory` after the last. `sums`: `room()` float32."""
+UNTIL = (*ONE, "head", "head_bias", "class_panels", "classes", "logits", "weights", "limit", "read", "is_sure")
+"""`head` panels × units × lanes; `logits` and `weights` are room for whole panels of classes. `limit`: how much
+other classes may have beside one that counts 1, a float32. `read`: steps read, where one was sure; 0 otherwise."""
+TINY = 2e-38
+"""Just above the least that `exp` gives; it stands for nothing."""
 MOST = {4: 3, 3: 3, 1: 6}
 """Gates → vectors of units in one recurrent product: enough sums that no multiply-add waits for the one before. To
 split a sum in two would be quicker by a tenth (LSTM), but round otherwise than in a batch."""
@@ -38,12 +46,27 @@ def room(cell: CellCode, registers: int, padded_units: int) -> int:
 def one(cell: CellCode, name: str, lanes: int, registers: int) -> str:
     """The function in LLVM's language."""
     code = Code(name, lanes)
-    a = Arguments(code, ONE)
+    _loop(code, Arguments(code, ONE), cell, registers, None)
+    return code.text()
+
+
+def until(cell: CellCode, name: str, lanes: int, registers: int) -> str:
+    """The same, with an answer after every step, and an end where it is sure enough."""
+    code = Code(name, lanes)
+    a = Arguments(code, UNTIL)
+    code.put("i64", 0, a.read)
+    _loop(code, a, cell, registers, lambda h: _answer(code, a, h))
+    return code.text()
+
+
+def _loop(code: Code, a: Arguments, cell: CellCode, registers: int, after: Callable[[str], None] | None) -> None:
+    """All steps; with `after`, what is done with each hidden state, until `a.read` is not 0."""
+    lanes = code.lanes
     width, at_a_time = code.mul(a.panels, lanes), block(cell, registers)
     row = code.mul(width, cell.sums)
     most = MOST[cell.gates]
 
-    with code.loop(0, a.steps, at_a_time) as first:
+    def block_of(first: str) -> None:
         count = code.least(at_a_time, code.sub(a.steps, first))
 
         def inputs(start: str, num_steps: int) -> None:
@@ -67,12 +90,55 @@ def one(cell: CellCode, name: str, lanes: int, registers: int) -> str:
 
         groups_of(code, 0, count, tuple(n for n in (at_a_time, 2, 1) if n <= at_a_time), inputs)
         with code.loop(0, count) as number:
-            _step(code, a, cell, first, number, most)
-    return code.text()
+            if after is None:
+                _step(code, a, cell, first, number, most)
+            else:
+                with code.when(code.same(code.take("i64", a.read), 0)):
+                    after(_step(code, a, cell, first, number, most))
+                    step = code.add(code.add(first, number), 1)
+                    is_sure = code.same(code.take("i64", a.is_sure), 1)
+                    code.put("i64", code.choose(is_sure, step, 0), a.read)
+
+    with code.loop(0, a.steps, at_a_time) as first:
+        if after is None:
+            block_of(first)
+        else:
+            with code.when(code.same(code.take("i64", a.read), 0)):
+                block_of(first)
 
 
-def _step(code: Code, a: Arguments, cell: CellCode, first: str, number: str, most: int) -> None:
-    """Recurrent products and gates of one step."""
+def _answer(code: Code, a: Arguments, h: str) -> None:
+    """Logits of a hidden state, and whether all classes but the first among the most likely have little enough."""
+    lanes = code.lanes
+    with code.loop(0, a.class_panels) as panel:
+        total, offset = code.variable(), code.mul(panel, lanes)
+        code.set(total, code.load(code.at(a.head_bias, offset)))
+        product(code, [[total]], [h], [code.at(a.head, code.mul(offset, a.units))], a.units)
+        code.store(code.get(total), code.at(a.logits, offset))
+    most, best = code.room("float"), code.room("i64")
+    code.put("float", code.take("float", a.logits), most)
+    code.put("i64", 0, best)
+    with code.loop(1, a.classes) as k:
+        value, old = code.take("float", code.at(a.logits, k)), code.take("float", most)
+        is_more = code.above(value, old)
+        code.put("float", code.choose(is_more, value, old, "float"), most)
+        code.put("i64", code.choose(is_more, k, code.take("i64", best)), best)
+    with code.loop(0, a.class_panels) as panel:
+        place = code.mul(panel, lanes)
+        value = code.fsub(code.load(code.at(a.logits, place)), code.spread(most))
+        code.store(exp(code, value), code.at(a.weights, place))
+    rest = code.room("float")
+    code.put("float", "0.0", rest)
+    with code.loop(0, a.classes) as k, code.when(code.differ(k, code.take("i64", best))):
+        value = code.take("float", code.at(a.weights, k))
+        with code.when(code.over(value, code.single(TINY))):
+            code.put("float", code.plus(code.take("float", rest), value), rest)
+    over = code.over(code.take("float", rest), code.take("float", a.limit))
+    code.put("i64", code.choose(over, 0, 1), a.is_sure)
+
+
+def _step(code: Code, a: Arguments, cell: CellCode, first: str, number: str, most: int) -> str:
+    """Recurrent products and gates of one step; the place of the new hidden state."""
     lanes, width = code.lanes, code.mul(a.panels, code.lanes)
     step = code.add(first, number)
     is_first = code.less(step, 1)
@@ -114,3 +180,4 @@ def _step(code: Code, a: Arguments, cell: CellCode, first: str, number: str, mos
         with code.loop(0, count) as i:
             group(code.add(first_panel, code.mul(i, size)), size)
         first_panel = code.add(first_panel, code.mul(count, size))
+    return h

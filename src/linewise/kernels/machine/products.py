@@ -26,6 +26,7 @@ With `add` 1, what is there is added to."""
 POINTERS = {
     "x", "weight_x", "weight_h", "weight", "bias", "zeros", "h", "memory", "kept", "d_h", "slots", "after",
     "carry", "d_weight", "d_x", "before", "sums", "memory_before",
+    "head", "head_bias", "logits", "weights", "limit", "read", "is_sure",
 }  # fmt: skip
 BLOCK = 128
 """Rows of a block: a strip of four vectors of so many rows fits the innermost cache."""

@@ -17,8 +17,8 @@ from linewise.kernels import prepared
 from linewise.models.recurrent.stepping import Memory, Stepping
 
 AT_ONCE = 7
-"""Steps of one image that are read before looking whether any of them was enough: some are read in vain, but a call
-costs more than as many."""
+"""Steps of one image that are read before looking whether any of them was enough: some in vain, but a call costs
+more than they do."""
 
 
 @final
@@ -60,6 +60,7 @@ class EarlyReader:
         self.blank_TD = () if blank_CHW is None else tuple(x[:, 0] for x in stepping.sequences(blank_CHW[None]))
         self.at_once = AT_ONCE if stepping.pays_together else 1
         self.network = stepping.network
+        self.until = stepping.until()
         self.promise = prepared(self.network)  # for as long as this reader lives
         self.num_steps = self.network.readings[0].num_steps(*self.network.config.img_size)
         self.table, self.first_sure, self.logits_K = self._blank_table()
@@ -90,11 +91,16 @@ class EarlyReader:
         return doubts(logits_BK) <= self.doubt
 
     def _read_one(self, x: tuple[Tensor, ...]) -> Early:
-        """Some steps at a time, and of these the first after which the answer is sure."""
+        """In one call, where there is one for such a network; else some steps at a time, and of these the first
+        after which the answer is sure."""
         skipped = self._blank_steps(x)
         if skipped >= min(self.first_sure, self.num_steps):
             read = min(self.first_sure, self.num_steps)
             return Early(self.logits_K[read - 1], torch.tensor([read]), torch.tensor([0]))
+        if self.until is not None and x[0].dtype == torch.float32:
+            (state,) = self.table[skipped].bodies[0]
+            more, logits_BK = self.until(x[0][skipped:], state, self.doubt)
+            return Early(logits_BK, torch.tensor([skipped + more]), torch.tensor([more]))
         memory, logits_TBK, at_once = self.table[skipped], torch.zeros(0), self.at_once
         t, read = skipped, 0
         for t in range(skipped, self.num_steps, at_once):

@@ -12,10 +12,11 @@ from typing import final
 import torch
 from torch import Tensor
 
-from linewise.kernels import steps
-from linewise.models.recurrent.bodies import Reader
+from linewise.kernels import steps, until
+from linewise.kernels.fused.early import Until
+from linewise.models.recurrent.bodies import Plain, Reader
 from linewise.models.recurrent.network import RecurrentNetwork
-from linewise.models.recurrent.readouts import Readout
+from linewise.models.recurrent.readouts import Last, Readout
 
 
 @final
@@ -79,6 +80,13 @@ class Stepping:
             bodies.append(body)
             readouts.append(readout)
         return self.network.head(self.network.joined(tuple(answers))), Memory(bodies, readouts)
+
+    def until(self) -> Until | None:
+        """Layer, classifier and rule in one call for one image; None where the network has another form."""
+        body, readout = self.bodies[0], self.readouts[0]
+        if len(self.bodies) > 1 or not isinstance(body, Plain) or not isinstance(readout, Last):
+            return None
+        return until(body.layers[0], self.network.head) if len(body.layers) == 1 else None
 
     def several(self, memory: Memory, x: tuple[Tensor, ...]) -> tuple[Tensor, Memory]:
         """Logits `TBK` after each of some further steps, and what is remembered after the last.
