@@ -30,7 +30,8 @@ def fits(layer: nn.RNNBase, x: Tensor, state: Any) -> bool:
     They know one layer, time first, float32 on the processor, from zero states (one sequence: from any, see
     `one_step`); torch's tracers, transforms and casts see through torch's layers only.
     """
-    weight = layer.weight_ih_l0
+    weight = layer._flat_weights[0]  # layer.weight_ih_l0, without the search for it
+    assert weight is not None
     return (
         (state is None or _one_state(layer, x, state))
         and type(x) in (Tensor, nn.Parameter)
