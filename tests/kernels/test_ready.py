@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from linewise.kernels import prepared, steps
 from linewise.kernels.fused import FusedGRU, FusedLSTM, FusedRNN, layers, promise
+from linewise.kernels.machine import compiled
 
 pytest.importorskip("llvmlite")
 
@@ -145,6 +146,25 @@ def test_a_promise_sees_what_torch_counts_and_nothing_else(batch: int) -> None:
         assert torch.equal(answers(ours, batch), now)
     assert torch.equal(answers(ours, batch), fresh())
     assert not torch.equal(answers(ours, batch), now)
+
+
+@pytest.mark.parametrize("batch", [1, 3, 60])
+def test_weights_that_are_lent_for_a_call_are_seen(batch: int) -> None:
+    ours, other = FusedGRU(6, 20), FusedGRU(6, 20)
+    x_TBD = torch.randn(5, batch, 6)
+    for grad in (False, True):
+        with torch.set_grad_enabled(grad):
+            lent = torch.func.functional_call(ours, dict(other.named_parameters()), (x_TBD,))[0]
+            assert torch.equal(lent, other(x_TBD)[0])
+            assert not torch.equal(ours(x_TBD)[0], lent)
+
+
+def test_calls_keep_their_code_in_memory() -> None:
+    ours, _ = pair("gru", 6, 20)
+    wanted = answers(ours, 1)
+    compiled.function.cache_clear()
+    gc.collect()
+    assert torch.equal(answers(ours, 1), wanted)
 
 
 def test_a_promise_ends_once_whatever_ends_it() -> None:

@@ -44,7 +44,7 @@ class Until:
     """
 
     def __init__(self, name: str, weights: list[Tensor], head: nn.Linear) -> None:
-        self._one, self._run, self._classes = One(name, weights), function(name, "until").run, head.out_features
+        self._one, self._code, self._classes = One(name, weights), function(name, "until"), head.out_features
         missing = padded(self._classes) - self._classes
         bias_K = head.bias if head.bias is not None else torch.zeros(self._classes)
         self._head = by_unit(head.weight.detach(), 1)
@@ -77,6 +77,6 @@ class Until:
         }  # fmt: skip
         for name, value in values.items():
             many[_AT[name]] = value
-        self._run(many)
+        self._code.run(many)
         one.give_back(desk)
         return found[0] or steps, answer[:1, : self._classes]

@@ -24,13 +24,26 @@ def _lstm_wins(layer: nn.RNNBase, x_TBD: Tensor) -> bool:
     return layer.hidden_size <= LSTM_LARGE or x_TBD.shape[1] not in LSTM_LOSES
 
 
+def _look_at_weights(layer: nn.RNNBase) -> None:
+    """Let the layer gather its weights again where others are in their place, as in `torch.func.functional_call`.
+
+    Torch's own layers ask at every call, which takes them ten times as long.
+    """
+    now = layer._parameters
+    for name, weight in zip(layer._flat_weights_names, layer._flat_weights, strict=True):
+        if now.get(name) is not weight:
+            layer._update_flat_weights()
+            return
+
+
 def fits(layer: nn.RNNBase, x: Tensor, state: Any) -> bool:
     """Whether the kernels can compute this call; otherwise torch's own layer does.
 
     They know one layer, time first, float32 on the processor, from zero states (one sequence: from any, see
     `one_step`); torch's tracers, transforms and casts see through torch's layers only.
     """
-    weight = layer._flat_weights[0]  # layer.weight_ih_l0, without the search for it
+    _look_at_weights(layer)
+    weight = layer._flat_weights[0]
     assert weight is not None
     return (
         (state is None or _one_state(layer, x, state))

@@ -39,7 +39,8 @@ class Ready(ABC):
         self.packed = [self._pack(w) for w in directions]
         self.count = len(self.packed)
         self.zeros = torch.zeros(padded(self.units))
-        self.run = function(name, self.program).run
+        self._code = function(name, self.program)  # keeps it in memory
+        self.run = self._code.run
         self._idle: list[_Desk] = []
 
     @abstractmethod
