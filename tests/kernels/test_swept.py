@@ -25,6 +25,7 @@ FUSED = {"rnn": FusedRNN, "lstm": FusedLSTM, "gru": FusedGRU}
 @pytest.fixture(autouse=True)
 def at_any_size(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(layers, "LSTM_LEARNS_FROM", 0)
+    monkeypatch.setattr(layers, "FEW", 0)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -162,6 +163,16 @@ def test_what_cannot_be_one_is_read_layer_by_layer(case: object) -> None:
     module, x_BHWC = case()  # pyright: ignore
     assert swept(module.rnn_v, module.rnn_h, x_BHWC) is None
     assert module.eval()._union(x_BHWC).shape[:3] == x_BHWC.shape[:3]
+
+
+def test_few_sequences_are_read_by_layers_that_remember_their_packed_weights(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(layers, "FEW", 32)
+    module, x_BHWC = mixing("lstm", 6, 4, 2), torch.randn(4, 8, 8, 6)
+    assert swept(module.rnn_v, module.rnn_h, x_BHWC) is not None  # pyright: ignore[reportArgumentType]
+    with torch.no_grad():
+        assert swept(module.rnn_v, module.rnn_h, x_BHWC) is None  # pyright: ignore[reportArgumentType]
 
 
 def test_fewer_images_than_threads_are_read_layer_by_layer() -> None:

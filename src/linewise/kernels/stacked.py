@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from linewise.kernels.fused import available
@@ -130,7 +130,7 @@ def stacked_layer(cell: str, x_STBD: Tensor, weights: Sequence[Tensor]) -> Tenso
     """
     if _fused_fits(x_STBD, weights):
         each = zip(x_STBD.unbind(0), *(w.unbind(0) for w in weights), strict=True)
-        return torch.stack([fused(cell, nn.Module(), x_TBD, list(own))[0] for x_TBD, *own in each])
+        return torch.stack([fused(cell, x_TBD, list(own))[0] for x_TBD, *own in each])
     return batched_layer(cell, x_STBD, weights)
 
 

@@ -12,19 +12,14 @@ from linewise.kernels.fused import packing
 from linewise.kernels.fused.ahead import ahead, kept_places
 from linewise.kernels.fused.back import back
 from linewise.kernels.fused.packing import ahead_order
-from linewise.kernels.fused.remembered import packed_before
 from linewise.kernels.fused.sweeps import Unit, of_grid, of_layer
 
-REMEMBER = 32
-"""Up to so many sequences at once, packing the weights takes a good part of the time, and is remembered."""
 
-
-def fused(name: str, layer: nn.Module, x_TBD: Tensor, weights: list[Tensor]) -> tuple[Tensor, Tensor]:
+def fused(name: str, x_TBD: Tensor, weights: list[Tensor]) -> tuple[Tensor, Tensor]:
     """Hidden states `h_TBU` of one layer from zero states, and the last memory of each direction, `RBU`.
 
     Args:
         name: `rnn`, `gru` or `lstm`.
-        layer: whose weights they are.
         weights: four per direction, in torch's order.
     """
     units = weights[1].shape[1]
@@ -34,8 +29,7 @@ def fused(name: str, layer: nn.Module, x_TBD: Tensor, weights: list[Tensor]) -> 
     shape = (*x_TBD.shape[:2], units * len(unit.sweeps))
     if learns(x_TBD, weights):
         return _Fused.apply(name, unit, shape, x_TBD, *weights)  # pyright: ignore[reportReturnType]
-    remember = layer if x_TBD.shape[1] <= REMEMBER else None
-    h_TBU, memory = _answer(name, unit, shape, x_TBD.detach(), weights, remember)
+    h_TBU, memory = _answer(name, unit, shape, x_TBD.detach(), weights)
     return h_TBU, _last_memory(name, unit, memory, keep=False)
 
 
@@ -50,8 +44,7 @@ def fused_grid(name: str, layers: tuple[nn.RNNBase, nn.RNNBase], x_BHWC: Tensor)
     shape = (*x_BHWC.shape[:3], units * len(unit.sweeps))
     if learns(x_BHWC, weights):
         return _Fused.apply(name, unit, shape, x_BHWC, *weights)[0]  # pyright: ignore[reportOptionalSubscript]
-    remember = layers[0] if unit.rows <= REMEMBER else None
-    return _answer(name, unit, shape, x_BHWC.detach(), weights, remember)[0]
+    return _answer(name, unit, shape, x_BHWC.detach(), weights)[0]
 
 
 def fused_cells(name: str, weights: list[Tensor], x_TBD: Tensor, units: int) -> Tensor:
@@ -67,7 +60,7 @@ def fused_cells(name: str, weights: list[Tensor], x_TBD: Tensor, units: int) -> 
     shape = (*x_TBD.shape[:2], units * len(unit.sweeps))
     if learns(x_TBD, weights):
         return _Fused.apply(name, unit, shape, x_TBD, *weights)[0]  # pyright: ignore[reportOptionalSubscript]
-    return _answer(name, unit, shape, x_TBD.detach(), weights, None)[0]
+    return _answer(name, unit, shape, x_TBD.detach(), weights)[0]
 
 
 def weights_of(layer: nn.RNNBase) -> list[Tensor]:
@@ -81,11 +74,10 @@ def learns(x: Tensor, weights: list[Tensor]) -> bool:
 
 
 def _answer(
-    name: str, unit: Unit, shape: tuple[int, ...], x: Tensor, weights: list[Tensor], remember: nn.Module | None
+    name: str, unit: Unit, shape: tuple[int, ...], x: Tensor, weights: list[Tensor]
 ) -> tuple[Tensor, Tensor]:
     """Hidden states, and the memory of two steps."""
-    h = x.new_empty(shape)
-    packed = packed_before(name, unit, weights, remember)
+    h, packed = x.new_empty(shape), packing.gathered(packing.flat(weights), ahead_order(name, unit.sizes))
     return h, ahead(name, x, h, packed, unit, torch.get_num_threads(), keep=False)[1]
 
 

@@ -74,6 +74,11 @@ def by_slot(weight_GK: Tensor, slots: tuple[int, ...]) -> Tensor:
     return gates[sorted(range(len(slots)), key=lambda gate: slots[gate])].flatten(0, 1)
 
 
+def in_order(weight_GK: Tensor, gates: int) -> Tensor:
+    """Rows of each gate as vectors, as they are read for one sequence: panels × K × gates × lanes."""
+    return by_unit(weight_GK, gates).permute(1, 2, 0, 3).contiguous()
+
+
 def by_column(weight_GK: Tensor) -> Tensor:
     """Columns as vectors: panels × (gates · units) × lanes."""
     rows, columns = weight_GK.shape
@@ -127,6 +132,13 @@ def _ahead_order(name: str, sizes: Sizes, _: Width) -> Order:
         starts.append((i, from_input))
         seconds.append(from_state)
     return _ordered([*vectors, *starts], seconds, len(sizes))
+
+
+def sum_starts(name: str, input_bias_G: Tensor, state_bias_G: Tensor, units: int) -> Tensor:
+    """What each sum starts from, sums × padded units."""
+    cell = CELL_CODES[name]
+    from_input = _sum_starts(input_bias_G, cell.from_input, cell.sums, units)
+    return from_input + _sum_starts(state_bias_G, cell.from_state, cell.sums, units)
 
 
 def _sum_starts(bias_G: Tensor, goes_to: tuple[int, ...], sums: int, units: int) -> Tensor:

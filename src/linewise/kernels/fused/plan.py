@@ -15,10 +15,16 @@ from torch import Tensor
 
 from linewise.kernels.fused.threads import together
 from linewise.kernels.machine.compiled import Program, function, list_function
+from linewise.kernels.machine.one import ONE, UNTIL
 from linewise.kernels.machine.products import INPUTS, WEIGHTS
 from linewise.kernels.machine.programs import AHEAD, BACK
 
 NAMES = {"ahead": AHEAD, "back": BACK, "of_inputs": INPUTS, "of_weights": WEIGHTS}
+PLACES = {
+    program: {name: i for i, name in enumerate(names)}
+    for program, names in {**NAMES, "one": ONE, "until": UNTIL}.items()
+}
+"""Numbers of the arguments of each program."""
 FLOAT = 4  # bytes
 LINE = 1 + max(len(names) for names in NAMES.values())
 

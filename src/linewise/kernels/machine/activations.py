@@ -34,14 +34,24 @@ def tanh(code: Code, x: str) -> str:
 
 def sigmoid(code: Code, x: str) -> str:
     """1/(1 + 2ⁿ·eʳ) with -x = n·ln 2 + r; small values keep their leading digits."""
-    x = code.fsub(code.const(-0.0), x)
+    e, power = _exp(code, code.fsub(code.const(-0.0), x))
+    return code.fdiv(code.const(1.0), code.fma(e, power, code.const(1.0)))
+
+
+def exp(code: Code, x: str) -> str:
+    e, power = _exp(code, x)
+    return code.fmul(e, power)
+
+
+def _exp(code: Code, x: str) -> tuple[str, str]:
+    """eʳ and 2ⁿ with x = n·ln 2 + r, for x between -87 and 87."""
     x = code.clamp(x, -87.0, 87.0)
     shifted = code.fma(x, code.const(LOG2_E), code.const(ROUNDER))
     whole = code.fsub(shifted, code.const(ROUNDER))
     rest = code.fma(whole, code.const(-LN2_HIGH), x)
     rest = code.fma(whole, code.const(-LN2_LOW), rest)
     e = code.fma(_polynomial(code, rest, EXP), code.fmul(rest, rest), code.fadd(rest, code.const(1.0)))
-    return code.fdiv(code.const(1.0), code.fma(e, code.power_of_two(shifted), code.const(1.0)))
+    return e, code.power_of_two(shifted)
 
 
 def one_minus(code: Code, x: str) -> str:

@@ -90,11 +90,14 @@ class Code(Scalars):
         one = self._op(f"insertelement {self.vector} poison, float {value}, i64 0")
         return self._op(f"shufflevector {self.vector} {one}, {self.vector} poison, <{n} x i32> zeroinitializer")
 
+    def single(self, value: float) -> str:
+        """The float32 nearest to `value`."""
+        near = struct.unpack("f", struct.pack("f", value))[0]
+        return f"0x{struct.unpack('<Q', struct.pack('<d', near))[0]:016X}"
+
     def const(self, value: float) -> str:
         """The float32 nearest to `value` in all lanes."""
-        near = struct.unpack("f", struct.pack("f", value))[0]
-        bits = struct.unpack("<Q", struct.pack("<d", near))[0]
-        return "<" + ", ".join([f"float 0x{bits:016X}"] * self.lanes) + ">"
+        return "<" + ", ".join([f"float {self.single(value)}"] * self.lanes) + ">"
 
     def fma(self, a: str, b: str, c: str) -> str:
         """a·b + c, rounded once."""

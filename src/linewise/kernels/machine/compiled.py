@@ -17,12 +17,14 @@ from typing import Any, NamedTuple
 
 from linewise.foundations.atomic import replace_file
 from linewise.foundations.paths import cache_dir
-from linewise.kernels.machine import products, programs
+from linewise.kernels.machine import one, products, programs
 from linewise.kernels.machine.cells import CELL_CODES, CellCode
 from linewise.kernels.machine.team import LIST, TEAM
 
 PROGRAMS: dict[str, Callable[[CellCode, str, int, int], str]] = {
     "ahead": programs.ahead,
+    "one": one.one,
+    "until": one.until,
     "back": programs.back,
     "of_weights": products.of_weights,
     "of_inputs": products.of_inputs,
@@ -61,10 +63,10 @@ def prepare(cells: Iterable[str], on_compile: Callable[[], None] = lambda: None)
     Where code cannot be made, nothing is said here: `available` says why when a layer is used.
 
     Args:
-        cells: `rnn`, `lstm`, `gru`.
+        cells: `rnn`, `lstm`, `gru`, `mingru`, `minlstm`.
         on_compile: called once, before the first program is compiled; not at all where none is missing.
     """
-    wanted = [(_title(cell, program), _text(cell, program)) for cell in cells for program in PROGRAMS]
+    wanted = [(_title(cell, program), _text(cell, program)) for cell in cells for program in _programs(cell)]
     if not wanted or find_spec("llvmlite") is None:
         return
     try:
@@ -125,9 +127,15 @@ def function(cell: str, program: str) -> Program:
 
     Args:
         cell: `rnn`, `lstm` or `gru`.
-        program: `ahead`, `back`, `of_weights` (the same for every cell) or `of_inputs`.
+        program: `ahead`, `one`, `until`, `back`, `of_weights` (the same for every cell) or `of_inputs`.
     """
     return _program(_title(cell, program), _text(cell, program))
+
+
+def _programs(cell: str) -> list[str]:
+    """Those that a study uses."""
+    alone = ("one", "until") if not CELL_CODES[cell].from_state else ("until",)
+    return [program for program in PROGRAMS if program not in alone]
 
 
 def _title(cell: str, program: str) -> str:

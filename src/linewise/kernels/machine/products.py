@@ -25,7 +25,8 @@ INPUTS = (
 With `add` 1, what is there is added to."""
 POINTERS = {
     "x", "x_rows", "weight_x", "weight_h", "weight", "bias", "zeros", "h", "h_rows", "memory", "kept", "d_h",
-    "slots", "after", "carry", "d_weight", "d_x", "d_x_rows",
+    "slots", "after", "carry", "d_weight", "d_x", "d_x_rows", "before", "sums", "memory_before",
+    "head", "head_bias", "logits", "weights", "limit", "read", "is_sure",
 }  # fmt: skip
 BLOCK = 128
 """Rows of a block: a strip of four vectors of so many rows fits the innermost cache."""
@@ -41,10 +42,16 @@ class Arguments:
         return self._values[name]
 
 
-def product(code: Code, sums: list[list[str]], rows: list[str], panels: list[str], length: Number) -> None:
-    """sums[r][p] += Σₖ rows[r][k] · panels[p][k], in registers."""
+def product(
+    code: Code, sums: list[list[str]], rows: list[str], panels: list[str], length: Number, apart: int = 0
+) -> None:
+    """sums[r][p] += Σₖ rows[r][k] · panels[p][k], in registers.
+
+    Args:
+        apart: float32 from one vector of a panel to its next; 0: they lie one after another.
+    """
     with code.loop(0, length) as k:
-        offset = code.mul(k, code.lanes)
+        offset = code.mul(k, apart or code.lanes)
         weights = [code.load(code.at(panel, offset)) for panel in panels]
         for row, of_row in zip(rows, sums, strict=True):
             value = code.spread(code.at(row, k))

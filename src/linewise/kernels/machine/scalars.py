@@ -63,6 +63,9 @@ class Scalars:
     def less(self, a: Number, b: Number) -> str:
         return self._op(f"icmp slt i64 {a}, {b}")
 
+    def both_true(self, a: str, b: str) -> str:
+        return self._op(f"and i1 {a}, {b}")
+
     def choose(self, condition: str, a: Number, b: Number, kind: str = "i64") -> str:
         return self._op(f"select i1 {condition}, {kind} {a}, {kind} {b}")
 
@@ -78,6 +81,38 @@ class Scalars:
     def number_at(self, pointer: str, index: Number) -> str:
         """An i64 of a table."""
         return self._op(f"load i64, ptr {self._op(f'getelementptr i64, ptr {pointer}, i64 {index}')}")
+
+    # --- single numbers in memory, `i64` or `float`
+
+    def room(self, kind: str) -> str:
+        """A number that can be put and taken."""
+        name = f"%{self._fresh()}"
+        self._head.append(f"  {name} = alloca {kind}")
+        return name
+
+    def put(self, kind: str, value: Number, pointer: str) -> None:
+        self._body.append(f"  store {kind} {value}, ptr {pointer}")
+
+    def take(self, kind: str, pointer: str) -> str:
+        return self._op(f"load {kind}, ptr {pointer}")
+
+    def plus(self, a: str, b: str) -> str:
+        """Of two float32."""
+        return self._op(f"fadd float {a}, {b}")
+
+    def above(self, a: str, b: str) -> str:
+        """Whether a > b, float32."""
+        return self._op(f"fcmp ogt float {a}, {b}")
+
+    def over(self, a: str, b: str) -> str:
+        """Whether a > b, or one of them is not a number; float32."""
+        return self._op(f"fcmp ugt float {a}, {b}")
+
+    def same(self, a: Number, b: Number) -> str:
+        return self._op(f"icmp eq i64 {a}, {b}")
+
+    def differ(self, a: Number, b: Number) -> str:
+        return self._op(f"icmp ne i64 {a}, {b}")
 
     # --- control
 

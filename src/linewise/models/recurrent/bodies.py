@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import final
 
 from torch import Tensor, nn
@@ -44,6 +45,14 @@ class Plain(nn.Module):
             after.append(state)
         return x_BD, after
 
+    def several(self, states: list[State], x_TBD: Tensor) -> tuple[Tensor, list[State]]:
+        """`h_TBF` after further steps, and the states to go on with; in evaluation only."""
+        after: list[State] = []
+        for layer, state in zip(self.layers, states, strict=True):
+            x_TBD, state = steps.several(layer, state, x_TBD)
+            after.append(state)
+        return x_TBD, after
+
 
 @final
 class Blocks(nn.Module):
@@ -74,13 +83,22 @@ class Blocks(nn.Module):
 
     def step(self, states: list[State], x_BD: Tensor) -> tuple[Tensor, list[State]]:
         """`h_BU` after one more step, and the states to go on with; in evaluation only."""
-        x_BU, after = self.stem(x_BD), []
+        return self._go_on(steps.step, states, x_BD)
+
+    def several(self, states: list[State], x_TBD: Tensor) -> tuple[Tensor, list[State]]:
+        """`h_TBU` after further steps, and the states to go on with; in evaluation only."""
+        return self._go_on(steps.several, states, x_TBD)
+
+    def _go_on(
+        self, go: Callable[[nn.Module, State, Tensor], tuple[Tensor, State]], states: list[State], x: Tensor
+    ) -> tuple[Tensor, list[State]]:
+        x, after = self.stem(x), []
         for block, state in zip(self._blocks(), states, strict=True):
-            h_BU, state = steps.step(block.cell, state, block.norm_cell(x_BU))
-            x_BU = x_BU + h_BU
-            x_BU = x_BU + block.mlp(block.norm_mlp(x_BU))
+            h, state = go(block.cell, state, block.norm_cell(x))
+            x = x + h
+            x = x + block.mlp(block.norm_mlp(x))
             after.append(state)
-        return self.norm(x_BU), after
+        return self.norm(x), after
 
     def _blocks(self) -> list[Block]:
         return [block for block in self.blocks if isinstance(block, Block)]

@@ -13,7 +13,12 @@ from typing import final
 import torch
 from torch import Tensor
 
+from linewise.kernels import prepared
 from linewise.models.recurrent.stepping import Memory, Stepping
+
+AT_ONCE = 7
+"""Steps of one image that are read before looking whether any of them was enough: some in vain, but a call costs
+more than they do."""
 
 
 @final
@@ -43,6 +48,7 @@ class EarlyReader:
     """Reads until the other classes together have at most `doubt`; to the end where they never have.
 
     Args:
+        stepping: the network; its weights stay as they are while this reader lives (`kernels.prepared`).
         doubt: the threshold; None reads all.
         blank_CHW: an image that is blank; steps equal to its are looked up while nothing else was read. None
             computes every step.
@@ -51,17 +57,20 @@ class EarlyReader:
     def __init__(self, stepping: Stepping, doubt: float | None, blank_CHW: Tensor | None) -> None:
         self.stepping, self.doubt = stepping, doubt
         self.blank = [] if blank_CHW is None else stepping.steps(blank_CHW[None])
+        self.blank_TD = () if blank_CHW is None else tuple(x[:, 0] for x in stepping.sequences(blank_CHW[None]))
+        self.at_once = AT_ONCE if stepping.pays_together else 1
         self.network = stepping.network
+        self.until = stepping.until()
+        self.promise = prepared(self.network)  # for as long as this reader lives
         self.num_steps = self.network.readings[0].num_steps(*self.network.config.img_size)
         self.table, self.first_sure, self.logits_K = self._blank_table()
 
     @torch.inference_mode()
     def read(self, x_BCHW: Tensor) -> Early:
         """Read a batch."""
-        x = self.stepping.steps(x_BCHW)
         if len(x_BCHW) == 1:
-            return self._read_one(x)
-        return self._read_batch(x, len(x_BCHW))
+            return self._read_one(self.stepping.sequences(x_BCHW))
+        return self._read_batch(self.stepping.steps(x_BCHW), len(x_BCHW))
 
     def _blank_table(self) -> tuple[list[Memory], int, list[Tensor]]:
         """What is remembered after 0, 1, 2, … blank steps; after which of them reading would stop (more than there
@@ -81,19 +90,36 @@ class EarlyReader:
             return torch.zeros(len(logits_BK), dtype=torch.bool)
         return doubts(logits_BK) <= self.doubt
 
-    def _read_one(self, x: list[tuple[Tensor, ...]]) -> Early:
-        skipped = 0
-        while skipped < len(self.blank) and _equal(x[skipped], self.blank[skipped]).all():
-            skipped += 1
+    def _read_one(self, x: tuple[Tensor, ...]) -> Early:
+        """In one call, where there is one for such a network; else some steps at a time, and of these the first
+        after which the answer is sure."""
+        skipped = self._blank_steps(x)
         if skipped >= min(self.first_sure, self.num_steps):
             read = min(self.first_sure, self.num_steps)
             return Early(self.logits_K[read - 1], torch.tensor([read]), torch.tensor([0]))
-        memory, logits_BK, t = self.table[skipped], torch.zeros(0), skipped
-        for t in range(skipped, self.num_steps):
-            logits_BK, memory = self.stepping.step(memory, x[t])
-            if self.doubt is not None and doubts(logits_BK).item() <= self.doubt:
-                break
-        return Early(logits_BK, torch.tensor([t + 1]), torch.tensor([t + 1 - skipped]))
+        if self.until is not None and x[0].dtype == torch.float32:
+            (state,) = self.table[skipped].bodies[0]
+            more, logits_BK = self.until(x[0][skipped:], state, self.doubt)
+            return Early(logits_BK, torch.tensor([skipped + more]), torch.tensor([more]))
+        memory, logits_TBK, at_once = self.table[skipped], torch.zeros(0), self.at_once
+        t, read = skipped, 0
+        for t in range(skipped, self.num_steps, at_once):
+            logits_TBK, memory = self.stepping.several(memory, tuple(x_TBD[t : t + at_once] for x_TBD in x))
+            read = len(logits_TBK)
+            if self.doubt is not None:
+                sure = (doubts(logits_TBK[:, 0]) <= self.doubt).tolist()
+                read = sure.index(True) + 1 if True in sure else read
+                if True in sure:
+                    break
+        read_1 = torch.tensor([t + read])
+        return Early(logits_TBK[read - 1], read_1, read_1 - skipped)
+
+    def _blank_steps(self, x: tuple[Tensor, ...]) -> int:
+        """How many steps at the beginning are blank, of those looked up; of one image."""
+        if not self.blank:
+            return 0
+        same_T = _equal(tuple(x_TBD[: len(self.blank), 0] for x_TBD in x), self.blank_TD)
+        return [*same_T.tolist(), False].index(False)
 
     def _read_batch(self, x: list[tuple[Tensor, ...]], size: int) -> Early:
         skipped_B = self._leading_blanks(x, size)
@@ -135,6 +161,6 @@ class EarlyReader:
 
 
 def _equal(x: tuple[Tensor, ...], blank: tuple[Tensor, ...]) -> Tensor:
-    """Which images of the batch have this step blank, for every reader."""
+    """Which images of a batch have this step blank, or which steps of an image are, for every reader."""
     same = [(x_BD == blank_BD).all(dim=1) for x_BD, blank_BD in zip(x, blank, strict=True)]
     return torch.stack(same).all(dim=0)

@@ -34,6 +34,8 @@ class SideBySide(Beside):
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """What each makes of its input, or of the only one."""
+        if len(self.beside) == 1:
+            return (self._modules["0"](*inputs),)  # pyright: ignore[reportOptionalCall]
         given = inputs if len(inputs) == len(self.beside) else inputs * len(self.beside)
         return tuple(module(x) for module, x in zip(self.children(), given, strict=True))
 
@@ -127,7 +129,9 @@ class RecurrentNetwork(Network):
 
     def forward_head(self, features: Features, pre_logits: bool = False) -> Tensor:
         states = features if isinstance(features, tuple) else (features,)
-        x_BF = self.dropout(self.joined(self.readouts(*states)))
+        x_BF = self.joined(self.readouts(*states))
+        if self.training:
+            x_BF = self.dropout(x_BF)
         return x_BF if pre_logits else self.head(x_BF)
 
     def forward_steps(self, x_BCHW: Tensor) -> Tensor:
@@ -150,6 +154,8 @@ class RecurrentNetwork(Network):
 
     def joined(self, answers: tuple[Tensor, ...]) -> Tensor:
         """The readers' answers as one, over the last dimension."""
+        if len(answers) == 1:
+            return answers[0]
         if self.join == "concat":
             return torch.cat(answers, dim=-1)
         return torch.stack(answers).sum(dim=0) / (len(answers) if self.join == "mean" else 1)

@@ -39,6 +39,14 @@ class Readout(nn.Module, ABC):
     def step(self, state: State, h_BF: Tensor) -> tuple[Tensor, State]:
         """`x_BG` after one more step, and what to go on with."""
 
+    def several(self, state: State, h_TBF: Tensor) -> tuple[Tensor, State]:
+        """`x_TBG` after each of some further steps, and what to go on with."""
+        found = []
+        for h_BF in h_TBF:
+            x_BG, state = self.step(state, h_BF)
+            found.append(x_BG)
+        return torch.stack(found), state
+
 
 @final
 class Last(Readout):
@@ -66,6 +74,9 @@ class Last(Readout):
 
     def step(self, state: State, h_BF: Tensor) -> tuple[Tensor, State]:
         return h_BF, ()
+
+    def several(self, state: State, h_TBF: Tensor) -> tuple[Tensor, State]:
+        return h_TBF, ()
 
 
 @final

@@ -12,14 +12,19 @@ from typing import final
 import torch
 from torch import Tensor
 
-from linewise.models.recurrent.bodies import Reader
+from linewise.kernels import steps, until
+from linewise.kernels.fused.early import Until
+from linewise.models.recurrent.bodies import Plain, Reader
 from linewise.models.recurrent.network import RecurrentNetwork
-from linewise.models.recurrent.readouts import Readout
+from linewise.models.recurrent.readouts import Last, Readout
 
 
 @final
 class Stepping:
-    """A causal network in evaluation, one step at a time.
+    """A causal network in evaluation, one step at a time, or some.
+
+    Attributes:
+        pays_together: whether several steps of one image at once cost much less than one after another.
 
     Raises:
         ConfigError: the network has no answer before its end.
@@ -36,12 +41,18 @@ class Stepping:
             raise network.no_steps()
         self.network = network.eval()
         self.bodies = [reader.body for reader in network.readers.children() if isinstance(reader, Reader)]
+        layers = [module for body in self.bodies for module in body.modules()]
+        self.pays_together = any(steps.pays_together(layer) for layer in layers)
         self.readouts = [readout for readout in network.readouts.children() if isinstance(readout, Readout)]
 
     def steps(self, x_BCHW: Tensor) -> list[tuple[Tensor, ...]]:
         """What each reader is given at each step: T tuples of `x_BD`."""
         sequences = [reading.read(x_BCHW).unbind(1) for reading in self.network.readings]
         return list(zip(*sequences, strict=True))
+
+    def sequences(self, x_BCHW: Tensor) -> tuple[Tensor, ...]:
+        """What each reader is given, `x_TBD`."""
+        return tuple(reading.read(x_BCHW).transpose(0, 1) for reading in self.network.readings)
 
     def start(self, batch_size: int) -> Memory:
         """What is remembered before the first step."""
@@ -68,8 +79,29 @@ class Stepping:
             answers.append(x_BG)
             bodies.append(body)
             readouts.append(readout)
-        x_BG = answers[0] if len(answers) == 1 else self.network.joined(tuple(answers))
-        return self.network.head(x_BG), Memory(bodies, readouts)
+        return self.network.head(self.network.joined(tuple(answers))), Memory(bodies, readouts)
+
+    def until(self) -> Until | None:
+        """Layer, classifier and rule in one call for one image; None where the network has another form."""
+        body, readout = self.bodies[0], self.readouts[0]
+        if len(self.bodies) > 1 or not isinstance(body, Plain) or not isinstance(readout, Last):
+            return None
+        return until(body.layers[0], self.network.head) if len(body.layers) == 1 else None
+
+    def several(self, memory: Memory, x: tuple[Tensor, ...]) -> tuple[Tensor, Memory]:
+        """Logits `TBK` after each of some further steps, and what is remembered after the last.
+
+        Args:
+            x: `x_TBD` for each reader.
+        """
+        answers, bodies, readouts = [], [], []
+        for i, x_TBD in enumerate(x):
+            h_TBF, body = self.bodies[i].several(memory.bodies[i], x_TBD)
+            x_TBG, readout = self.readouts[i].several(memory.readouts[i], h_TBF)
+            answers.append(x_TBG)
+            bodies.append(body)
+            readouts.append(readout)
+        return self.network.head(self.network.joined(tuple(answers))), Memory(bodies, readouts)
 
 
 @final
