@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from linewise.kernels import Linear
 from linewise.kernels.twins import with_torchs_layers
 
 
@@ -31,6 +32,14 @@ def test_the_twin_answers_alike_without_our_layer() -> None:
     answers, OwnGRU.calls = network[0](x_TBD)[0], 0
     torch.testing.assert_close(twin[0](x_TBD)[0], answers, rtol=0, atol=0)
     assert OwnGRU.calls == 0
+
+
+def test_linear_layers_are_torchs_too() -> None:
+    network, x = nn.Sequential(Linear(7, 5)), torch.rand(3, 7)
+    twin = with_torchs_layers(network)
+    assert twin is not None
+    assert type(twin[0]) is nn.Linear
+    torch.testing.assert_close(twin(x), network(x))
 
 
 def test_the_twin_learns_by_itself() -> None:
