@@ -118,7 +118,7 @@ def told(values: list[float], form: str = ".2f") -> str:
 
 
 def accuracy(turns: list[Turn], model: str) -> str:
-    """Mean test accuracy over different seeds: Linewise repeats its seeds in each round, a rival has one a round."""
+    """Mean test accuracy over different seeds: Linewise repeats its own in each round, a rival has one a round."""
     seeds = [turn.accuracies.get(model, []) for turn in turns]
     values = seeds[0] if len(seeds[0]) > 1 else [value for of_round in seeds for value in of_round]
     return f"{statistics.mean(values):.2%} (n = {len(values)})" if values else "–"
