@@ -37,6 +37,7 @@ def kernels_at_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where torch's LSTM is as fast."""
     monkeypatch.setattr(layers, "LSTM_LEARNS_FROM", 0)
     monkeypatch.setattr(layers, "LSTM_LOSES", range(0))
+    monkeypatch.setattr(layers, "LSTM_LEARNS_LARGE", 0)
 
 
 @pytest.fixture(autouse=True)
@@ -411,3 +412,12 @@ def test_the_lstm_is_ours_where_it_wins(
     with torch.set_grad_enabled(learns):
         FusedGRU(3, 4)(torch.randn(2, batch, 3))
     assert used == ["gru"]
+
+
+def test_a_large_lstm_is_ours_from_so_many_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layers, "LSTM_LARGE", 3)
+    monkeypatch.setattr(layers, "LSTM_LEARNS_LARGE", 50)
+    wins = layers._lstm_wins
+    assert not wins(FusedLSTM(3, 4), torch.randn(2, 24, 3))
+    assert wins(FusedLSTM(3, 4), torch.randn(2, 25, 3))
+    assert wins(FusedLSTM(3, 3), torch.randn(2, 24, 3))

@@ -108,7 +108,7 @@ class _Fused(torch.autograd.Function):
         flat_N, h, threads = packing.flat(weights), x.new_empty(shape), torch.get_num_threads()
         packed = packing.gathered(flat_N, ahead_order(name, unit.sizes))
         kept = ahead(name, x, h, packed, unit, threads, keep=True)
-        ctx.save_for_backward(x, h, *weights, *kept)
+        ctx.save_for_backward(x, h, flat_N, *weights, *kept)
         ctx.name, ctx.unit, ctx.threads = name, unit, threads
         ctx.set_materialize_grads(False)
         memory = _last_memory(name, unit, kept[1], keep=True) if x.ndim == 3 else h.new_empty(0)
@@ -117,11 +117,11 @@ class _Fused(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        x, h, *weights, slots, memory = ctx.saved_tensors
+        x, h, flat_N, *weights, slots, memory = ctx.saved_tensors
         d_h = torch.zeros_like(h) if grads[0] is None else grads[0].contiguous()
         d_x = torch.empty_strided(x.shape, x.stride()) if ctx.needs_input_grad[3] else None
         gradients = back(
-            ctx.name, x, h, d_h, d_x, packing.flat(weights), [slots, memory], grads[1], ctx.unit, ctx.threads,
+            ctx.name, x, h, d_h, d_x, flat_N, [slots, memory], grads[1], ctx.unit, ctx.threads,
             of_weights=any(ctx.needs_input_grad[4:]),
         )  # fmt: skip
         return None, None, None, d_x, *in_shape(gradients, weights)

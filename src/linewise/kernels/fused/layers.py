@@ -19,11 +19,15 @@ LSTM_LEARNS_FROM = 24
 """Sequences from which the LSTM's training gains; below, torch's own is faster (benchmarks/LOG.md)."""
 LSTM_LARGE, LSTM_LOSES = 192, (3, 4, 5, 7, 8)
 """Above so many units, numbers of sequences at which the LSTM's forward pass alone gains nothing."""
+LSTM_LEARNS_LARGE = 1024
+"""Sequences × steps from which such an LSTM's training gains."""
 
 
 def _lstm_wins(layer: nn.RNNBase, x_TBD: Tensor) -> bool:
     if learns(x_TBD, weights_of(layer)):
-        return x_TBD.shape[1] >= LSTM_LEARNS_FROM
+        steps, batch, _ = x_TBD.shape
+        large = layer.hidden_size > LSTM_LARGE
+        return batch >= LSTM_LEARNS_FROM and not (large and steps * batch < LSTM_LEARNS_LARGE)
     return layer.hidden_size <= LSTM_LARGE or x_TBD.shape[1] not in LSTM_LOSES
 
 
