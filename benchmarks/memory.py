@@ -3,8 +3,9 @@
     python benchmarks/memory.py [--images 4000] [--models lstm,gru,cnn] [--epochs 1]
 
 Runs `linewise compare mnist` and reads /proc of the command and of its workers ten times a second (Linux). A
-worker's own memory is what it does not share (`Private_*` in smaps_rollup); its part of what it shares is in Pss:
-the images are a memory map that all workers share. Printed: the largest values seen.
+worker's memory is what it has written (`Anonymous` in smaps_rollup); what no other process has (`Private_*`)
+contains pages of libraries as long as nobody else has loaded them; its part of what it shares is in Pss: the
+images are a memory map that all workers share. Printed: the largest values seen.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ def main() -> None:
                     seen = smaps(pid)
                     own = seen.get("Private_Clean", 0) + seen.get("Private_Dirty", 0)
                     for kind, value in (
-                        (f"{who}, its own", own),
+                        (f"{who}, what it has written", seen.get("Anonymous", 0)),
+                        (f"{who}, what no other process has", own),
                         (f"{who}, with its part of what is shared", seen.get("Pss", 0)),
                     ):
                         most[kind] = max(most.get(kind, 0), value)

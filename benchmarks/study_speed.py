@@ -1,15 +1,16 @@
 """How long nine models take: `linewise compare` against the same nine trained one after another by a rival.
 
     python benchmarks/study_speed.py [--rounds 3] [--epochs 5] [--seeds 3] [--rivals tutorial-64,keras]
-        [--rival-epochs 2] [--keras-python ENV/bin/python] [--rival-threads N] [--write benchmarks/LEADERBOARD.md]
+        [--our-epochs N] [--rival-epochs 2] [--keras-python ENV/bin/python] [--rival-threads N]
+        [--write benchmarks/LEADERBOARD.md]
 
 All train the same networks, of the same sizes but for a unit or two. In every round the rivals and Linewise have
-their turn, in an order that is turned round each time, so that a
-drifting machine hits all alike. Linewise's side is measured whole: the command as typed, with checks, training
-accuracy, speed of each network, the test and the report. Of a rival each model is trained once per round, for
-`--rival-epochs` epochs; its remaining epochs are taken as long as its later ones, its other seeds as long as this
-one, and this is printed with the result. A rival's time is its process from start to end, with one test at the end
-only. Printed: the median of the paired ratios with the range over rounds, as Markdown.
+their turn, in an order that is turned round each time, so that a drifting machine hits all alike. Linewise's
+side is measured whole: the command as typed, with checks, training accuracy, speed of each network, the test and
+the report. Of a rival each model is trained once per round, for `--rival-epochs` epochs; its remaining epochs
+are taken as long as its later ones, its other seeds as long as this one, and this is printed with the result. A
+rival's time is its process from start to end, with one test at the end only. Printed: the median of the paired
+ratios with the range over rounds, as Markdown.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ def linewise(chosen: argparse.Namespace) -> Turn:
         out = Path(folder) / "study"
         command = [sys.executable, "-m", "linewise", "compare", "mnist", "--images", chosen.images]
         command += ["--models", ",".join(MODELS), "--budget", "80k", "--seeds", chosen.seeds]
-        command += ["--epochs", chosen.epochs, "--out", out]
+        epochs = chosen.our_epochs or chosen.epochs
+        command += ["--epochs", epochs, "--out", out]
         started = time.perf_counter()
         subprocess.run([*map(str, command)], check=True, capture_output=True)
         total_s = time.perf_counter() - started
@@ -68,7 +70,7 @@ def linewise(chosen: argparse.Namespace) -> Turn:
     by_model, accuracies = {}, {}
     for name in MODELS:
         mine = [record for record in records if record.model.name == name]
-        by_model[name] = statistics.mean(r.times.train_s for r in mine if r.times) / chosen.epochs
+        by_model[name] = statistics.mean(r.times.train_s for r in mine if r.times) / epochs
         accuracies[name] = [r.test_accuracy for r in mine if r.test_accuracy is not None]
     return Turn(total_s, by_model, accuracies)
 
@@ -151,6 +153,7 @@ def table(turns: dict[str, list[Turn]], chosen: argparse.Namespace, loads: list[
         "runs side by side. Extrapolated for the rivals: "
         + (f"{left_out} of {chosen.epochs} epochs from the later ones measured, and " if left_out else "")
         + f"{chosen.seeds} seeds from one per round."
+        + (f" Linewise trained {chosen.our_epochs} epochs." if chosen.our_epochs else "")
         + (f" Rivals ran with OMP_NUM_THREADS={chosen.rival_threads}." if chosen.rival_threads else ""),
     ]
     return "\n".join(lines).replace("all nine", "all nine" if count == 9 else f"all {count}") + "\n"
@@ -160,6 +163,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--our-epochs", type=int, default=0, help="Linewise's, if others: for equal accuracy.")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--images", type=int, default=40_000)
     parser.add_argument("--rivals", default="tutorial-64,keras")
