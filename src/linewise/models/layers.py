@@ -126,3 +126,32 @@ def check_channels(where: str, x_BCHW: Tensor, in_chans: int) -> None:
 
 def _up(side: int, patch: int) -> int:
     return -(-side // patch) * patch
+
+
+def check_side(where: str, img_size: tuple[int, int], smallest: int) -> None:
+    """Refuse images of which nothing would be left after the convolutions.
+
+    Raises:
+        ConfigError: a side below `smallest` pixels.
+    """
+    if min(img_size) < smallest:
+        raise ConfigError(
+            f"images of {img_size[0]}×{img_size[1]} pixels",
+            where=where,
+            expected=f"sides of at least {smallest} pixels",
+            mend="--size scales the images; `cnn` takes any size",
+        )
+
+
+def check_maps(where: str, x_BCHW: Tensor, shape: tuple[int, int, int]) -> None:
+    """Refuse images of another size than the classifier was made for.
+
+    Raises:
+        ConfigError: with the shapes of the maps.
+    """
+    if x_BCHW.shape[1:] != shape:
+        raise ConfigError(
+            f"maps of shape {tuple(x_BCHW.shape[1:])} after the convolutions",
+            where=where,
+            expected=f"{shape}, as for the images it was made for",
+        )

@@ -9,8 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from linewise.foundations.errors import ConfigError
-from linewise.models.layers import check_channels
+from linewise.models.layers import check_channels, check_maps, check_side
 from linewise.models.network import NETWORKS, Entry, Features, Network
 
 SMALLEST = 12
@@ -45,13 +44,7 @@ class LeNet5(Network):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if min(img_size) < SMALLEST:
-            raise ConfigError(
-                f"images of {img_size[0]}×{img_size[1]} pixels",
-                where="lenet5",
-                expected=f"sides of at least {SMALLEST} pixels",
-                mend="--size scales the images; `cnn` takes any size",
-            )
+        check_side("lenet5", img_size, SMALLEST)
         self.conv1 = nn.Conv2d(in_chans, first, 5, padding=2)
         self.conv2 = nn.Conv2d(first, second, 5)
         rows, columns = ((side // 2 - 4) // 2 for side in img_size)
@@ -67,12 +60,7 @@ class LeNet5(Network):
         check_channels("lenet5", x_BCHW, self.conv1.in_channels)
         x_BCHW = F.avg_pool2d(torch.tanh(self.conv1(x_BCHW)), 2)
         x_BCHW = F.avg_pool2d(torch.tanh(self.conv2(x_BCHW)), 2)
-        if x_BCHW.shape[1:] != self.flat:
-            raise ConfigError(
-                f"maps of shape {tuple(x_BCHW.shape[1:])} after the convolutions",
-                where="lenet5",
-                expected=f"{self.flat}, as for the images it was made for",
-            )
+        check_maps("lenet5", x_BCHW, self.flat)
         return torch.tanh(self.fc2(torch.tanh(self.fc1(x_BCHW.flatten(1)))))
 
     def forward_head(self, features: Features, pre_logits: bool = False) -> Tensor:

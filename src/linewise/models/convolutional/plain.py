@@ -8,8 +8,7 @@ from typing import Any, final
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from linewise.foundations.errors import ConfigError
-from linewise.models.layers import check_channels
+from linewise.models.layers import check_channels, check_maps, check_side
 from linewise.models.network import NETWORKS, Entry, Features, Network
 
 SMALLEST = 4
@@ -44,13 +43,7 @@ class PlainCNN(Network):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if min(img_size) < SMALLEST:
-            raise ConfigError(
-                f"images of {img_size[0]}×{img_size[1]} pixels",
-                where="plaincnn",
-                expected=f"sides of at least {SMALLEST} pixels",
-                mend="--size scales the images; `cnn` takes any size",
-            )
+        check_side("plaincnn", img_size, SMALLEST)
         self.conv1 = nn.Conv2d(in_chans, first, 3, padding=1)
         self.conv2 = nn.Conv2d(first, second, 3, padding=1)
         rows, columns = (side // 4 for side in img_size)
@@ -65,12 +58,7 @@ class PlainCNN(Network):
         check_channels("plaincnn", x_BCHW, self.conv1.in_channels)
         x_BCHW = F.relu(F.max_pool2d(self.conv1(x_BCHW), 2))
         x_BCHW = F.relu(F.max_pool2d(self.conv2(x_BCHW), 2))
-        if x_BCHW.shape[1:] != self.flat:
-            raise ConfigError(
-                f"maps of shape {tuple(x_BCHW.shape[1:])} after the convolutions",
-                where="plaincnn",
-                expected=f"{self.flat}, as for the images it was made for",
-            )
+        check_maps("plaincnn", x_BCHW, self.flat)
         return F.relu(self.fc(x_BCHW.flatten(1)))
 
     def forward_head(self, features: Features, pre_logits: bool = False) -> Tensor:
