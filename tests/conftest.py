@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 LEFT_OUT: dict[str, str] = {
     "mnist": "MNIST tests left out: no mnist/ folder in LINEWISE_DATA",
     "cifar10": "CIFAR-10 tests left out: no cifar10-images.tar.xz in LINEWISE_DATA",
+    "browser": "browser tests left out: no chromium on PATH and none named by LINEWISE_CHROMIUM",
 }
 
 
@@ -23,7 +25,15 @@ def data_root() -> Path | None:
     return Path(chosen) if chosen and Path(chosen).is_dir() else None
 
 
+def chromium() -> str | None:
+    """The browser that tests drive."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return os.environ.get("LINEWISE_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+
+
 def has(name: str) -> bool:
+    if name == "browser":
+        return chromium() is not None
     root = data_root()
     wanted = {"mnist": "mnist", "cifar10": "cifar10-images.tar.xz"}[name]
     return root is not None and (root / wanted).exists()

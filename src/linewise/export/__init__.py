@@ -1,0 +1,1 @@
+"""Trained networks as ONNX files, checked against torch when they are written."""

@@ -1,0 +1,1 @@
+"""Trained networks behind HTTP, and the page that shows how they read."""
