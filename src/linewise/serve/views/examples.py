@@ -66,7 +66,7 @@ def _examples(chosen: Served) -> list[Example]:
 
 @lru_cache(maxsize=32)
 def from_gallery(study: Path, shape: tuple[int, int, int]) -> tuple[Example, ...]:
-    """Of each class the test image that runs are surest of and right; and those that most of them get wrong."""
+    """Of each class the test image that runs are surest of; and those that most of them get wrong."""
     try:
         folder = StudyFolder.open(study)
         gallery, answers = folder.gallery(), [run.predictions("test") for run in folder.runs()]
@@ -79,12 +79,12 @@ def from_gallery(study: Path, shape: tuple[int, int, int]) -> tuple[Example, ...
     labels_G = known[0].labels_N[gallery.indices_G]
     true_RG = np.stack([found.probabilities_NK[gallery.indices_G, labels_G] for found in known])
     wrong_G = np.stack([~found.correct_N[gallery.indices_G] for found in known]).mean(axis=0)
-    sure_G = np.where(wrong_G == 0, true_RG.mean(axis=0), -1)
+    easy_G = true_RG.mean(axis=0) - wrong_G
     chosen: list[tuple[int, bool]] = []
     for label in range(len(names)):
-        of_class = np.flatnonzero((labels_G == label) & (sure_G >= 0))
+        of_class = np.flatnonzero(labels_G == label)
         if len(of_class) and len(chosen) < MOST_EASY:
-            chosen.append((int(of_class[sure_G[of_class].argmax()]), False))
+            chosen.append((int(of_class[easy_G[of_class].argmax()]), False))
     hardest_G = np.argsort(-wrong_G, kind="stable")
     chosen += [(int(g), True) for g in hardest_G[:MOST_HARD] if wrong_G[g] > 0.5]
     return tuple(

@@ -21,7 +21,7 @@ class Cell {
     this.sentence = h("p", { className: "note" });
     this.summary = h("p", { className: "sum" });
     this.other = h("div", { className: "empty" });
-    const left = h("div", { className: "card" }, this.stage.element, this.scrubber.element, this.sentence);
+    const left = h("div", { className: "card" }, this.stage.element, this.scrubber.element, this.sentence, this.equations.keeping);
     const right = h("div", { className: "card" }, this.equations.element);
     this.shown = h("div", {}, h("div", { className: "two even" }, left, right),
       h("div", { className: "card" }, h("h2", {}, "All units in this moment"), this.strips.element, this.summary));
@@ -32,6 +32,8 @@ class Cell {
 
   enter() {
     this.session.wantGates(true);
+    const { trace, step } = this.session.state;
+    if (trace?.num_steps && step === trace.num_steps) this.session.go(trace.settled ?? Math.ceil(step / 2)); // more to see there
   }
 
   leave() {
@@ -70,7 +72,8 @@ class Cell {
   }
 
   showOther(trace, picture, model) {
-    if (!picture) return fill(this.other, h("p", {}, "Nothing has been read yet. ", h("a", { href: "#read" }, "Draw something in Read"), ", then come back."));
+    if (!picture) return fill(this.other, h("p", {}, "Nothing has been read yet. ", h("a", { href: "#read" }, "Draw something in Read"), ", then come back, or take an example: "),
+      h("button", { type: "button", onclick: () => this.session.openExample() }, "Take an example"));
     if (!trace || (!trace.asked_gates && trace.num_steps)) return fill(this.other, h("p", {}, "Opening the cell…"));
     fill(this.other, h("p", {}, `${otherCell(trace, model)} Choose an LSTM or a GRU above to see gates.`));
   }

@@ -9,29 +9,29 @@ const LSTM = {
   name: "LSTM",
   parts: [
     share("forget", "f", {
-      law: "σ(W·x + U·h′ + b)", role: "Forget gate: how much of the memory is kept",
+      law: "σ(W·x + U·h′ + b)", name: "Forget gate", role: "how much of the memory is kept",
       say: (n) => `${percent(n.forget)} of the old memory is kept, ${percent(1 - n.forget)} is forgotten.`,
     }),
     share("input", "i", {
-      law: "σ(W·x + U·h′ + b)", role: "Input gate: how much of the new is let in",
+      law: "σ(W·x + U·h′ + b)", name: "Input gate", role: "how much of the new is let in",
       say: (n) => `The door for the new stands ${opened(n.input)}.`,
     }),
     signed("candidate", "g", {
-      law: "tanh(W·x + U·h′ + b)", role: "Candidate: what these pixels would write",
+      law: "tanh(W·x + U·h′ + b)", name: "Candidate", role: "what these pixels would write",
       say: (n) => `It proposes to ${n.candidate >= 0 ? "add" : "take away"} up to ${number(Math.abs(n.candidate))}.`,
     }),
     signed("cell", "c", {
-      free: true, law: "f · c′ + i · g", role: "Memory: what was kept plus what was let in",
+      free: true, law: "f · c′ + i · g", name: "Memory", role: "what was kept plus what was let in",
       put: (n) => ["forget", "cellBefore", "input", "candidate"].map((key) => n[key]),
       form: ["", " · ", " + ", " · ", ""],
       say: (n) => changed(n.cellBefore, n.cell),
     }),
     share("output", "o", {
-      law: "σ(W·x + U·h′ + b)", role: "Output gate: how much of the memory is shown",
+      law: "σ(W·x + U·h′ + b)", name: "Output gate", role: "how much of the memory is shown",
       say: (n) => `The memory is shown ${opened(n.output)}.`,
     }),
     signed("hidden", "h", {
-      law: "o · tanh(c)", role: "Hidden state: what the answer and the next step get to see",
+      law: "o · tanh(c)", name: "Hidden state", role: "what the answer and the next step get to see",
       put: (n) => [n.output, n.cell], form: ["", " · tanh(", ")"],
       say: (n) => `The rest of the network sees ${number(n.hidden)}.`,
     }),
@@ -44,19 +44,19 @@ const GRU = {
   name: "GRU",
   parts: [
     share("reset", "r", {
-      law: "σ(W·x + U·h′ + b)", role: "Reset gate: how much of the past the candidate looks at",
+      law: "σ(W·x + U·h′ + b)", name: "Reset gate", role: "how much of the past the candidate looks at",
       say: (n) => `The candidate looks at ${percent(n.reset)} of what the past says.`,
     }),
     signed("candidate", "n", {
-      law: "tanh(W·x + b + r · (U·h′ + b′))", role: "Candidate: what these pixels would write",
+      law: "tanh(W·x + b + r · (U·h′ + b′))", name: "Candidate", role: "what these pixels would write",
       say: (n) => `It proposes ${number(n.candidate)} as the new memory.`,
     }),
     share("update", "z", {
-      law: "σ(W·x + U·h′ + b)", role: "Update gate: how much of the memory stays",
+      law: "σ(W·x + U·h′ + b)", name: "Update gate", role: "how much of the memory stays",
       say: (n) => `${percent(n.update)} of the old memory stays; ${percent(1 - n.update)} is replaced.`,
     }),
     signed("hidden", "h", {
-      law: "(1 − z) · n + z · h′", role: "Hidden state: the memory after this step, seen by the answer too",
+      law: "(1 − z) · n + z · h′", name: "Hidden state", role: "the memory after this step, seen by the answer too",
       put: (n) => [n.update, n.candidate, n.update, n.hiddenBefore], form: ["(1 − ", ") · ", " + ", " · ", ""],
       say: (n) => changed(n.hiddenBefore, n.hidden),
     }),

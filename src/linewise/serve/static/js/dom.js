@@ -21,9 +21,9 @@ export function fill(element, ...children) {
 
 /** A probability as people say it: 99.2 %, <0.1 %. */
 export function percent(p) {
-  if (p > 0 && p < 0.001) return "<0.1 %";
-  if (p < 1 && p > 0.999) return ">99.9 %";
-  return `${(100 * p).toFixed(p >= 0.995 || p < 0.1 ? 1 : 0)} %`;
+  if (p < 0.001) return "<0.1\u00a0%"; // no network is ever wholly sure
+  if (p > 0.999) return ">99.9\u00a0%";
+  return `${(100 * p).toFixed(p >= 0.995 || p < 0.1 ? 1 : 0)}\u00a0%`;
 }
 
 /** A number with a true minus, two decimals. */

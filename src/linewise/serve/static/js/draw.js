@@ -97,7 +97,8 @@ export class Pad {
 
   /** Draw lines, or the picture, in the colours of the page. */
   paint() {
-    this.hint.hidden = Boolean(this.lines.length || this.under);
+    this.hint.hidden = Boolean(this.lines.length);
+    this.hint.classList.toggle("under", Boolean(this.under));
     const context = this.canvas.getContext("2d");
     context.fillStyle = this.colours ? "#ffffff" : styled("--pad") || "#ffffff";
     context.fillRect(0, 0, SIDE, SIDE);

@@ -10,7 +10,8 @@ export class Equations {
     this.lines = h("div", { className: "equations" });
     this.bars = h("div", { className: "keeping" });
     this.legend = h("p", { className: "note" }, "x: the pixels of this step. h′ and c′: hidden state and memory before it. σ squeezes any number between 0 and 1, tanh between −1 and 1.");
-    this.element = h("div", {}, this.title, this.input, this.lines, h("h3", {}, "What memory keeps and takes in"), this.bars, this.legend);
+    this.element = h("div", {}, this.title, this.input, this.lines, this.legend);
+    this.keeping = h("div", { className: "below" }, h("h2", {}, "What memory keeps and takes in"), this.bars);
   }
 
   show(cell, now, trace, { step, unit }) {
@@ -18,7 +19,7 @@ export class Equations {
     this.title.textContent = `${cell.name}, ${word} ${step}, unit ${unit + 1}`;
     this.input.textContent = trace.layers > 1 ? `The last of ${trace.layers} layers: its x is the layer below, not the pixels.` : "";
     this.input.hidden = !this.input.textContent;
-    fill(this.lines, cell.parts.map((part) => line(part, now)));
+    fill(this.lines, cell.parts.map((part) => line(part, now, part.free ? mostOf(trace.gates[part.key], unit) : 1)));
     const found = cell.kept(now);
     const most = Math.max(1, ...Object.values(found).map(Math.abs));
     const told = { before: "memory before", kept: "of it kept", added: "let in", after: "memory after" };
@@ -26,11 +27,14 @@ export class Equations {
   }
 }
 
-function line(part, now) {
+/** The largest size a unit's value has in the whole reading. */
+const mostOf = (values_TU, unit) => Math.max(1e-6, ...values_TU.map((row) => Math.abs(row[unit])));
+
+function line(part, now, most) {
   return h("div", { className: "equation" },
     h("div", { className: "law" }, h("i", {}, part.symbol), ` = ${part.law}`),
-    h("div", { className: "put" }, part.put ? ["= ", ...mixed(part, now), " "] : [], "= ", numberChip(now[part.key], part)),
-    h("div", { className: "role" }, h("b", {}, part.role), " ", part.say(now)));
+    h("div", { className: "put" }, part.put ? ["= ", ...mixed(part, now), " "] : [], "= ", numberChip(now[part.key], part.kind, most)),
+    h("div", { className: "role" }, h("b", {}, `${part.name}:`), ` ${part.role}. `, h("span", {}, part.say(now))));
 }
 
 function mixed(part, now) {
@@ -38,8 +42,8 @@ function mixed(part, now) {
   return part.form.flatMap((text, i) => (i < numbers.length ? [text, h("span", { className: "value" }, number(numbers[i]))] : [text]));
 }
 
-function numberChip(value, { kind, free }) {
-  const { back, ink } = chip(value, kind, free ? Math.max(1, Math.abs(value)) : 1);
+function numberChip(value, kind, most) {
+  const { back, ink } = chip(value, kind, most);
   const element = h("span", { className: "chip" }, number(value));
   element.style.background = back;
   element.style.color = ink;

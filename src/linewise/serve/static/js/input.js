@@ -14,10 +14,10 @@ export class Input {
     this.about = h("p", { className: "note" });
     this.centre = h("input", { type: "checkbox", checked: true, onchange: () => this.recentre() });
     this.centreLabel = h("label", { className: "check" }, this.centre, " Centre and scale pictures as the training images were");
-    this.examples = h("div", { className: "examples" });
+    this.examples = h("div", { className: "card examples", hidden: true });
     this.element = h("div", { className: "input" }, this.pad.element,
-      h("div", { className: "tools" }, this.clear, this.undo, h("label", { className: "button", for: "file" }, "Choose a picture", this.file)),
-      this.about, this.centreLabel, this.examples);
+      h("div", { className: "tools" }, this.clear, this.undo, h("label", { className: "button", for: "file" }, "Choose picture", this.file)),
+      this.about, this.centreLabel);
   }
 
   enter() {
@@ -57,17 +57,20 @@ export class Input {
   }
 
   async loadExamples(model) {
-    fill(this.examples);
+    this.examples.hidden = true;
     let found;
     try {
-      found = await this.context.ask(`v1/examples?model=${encodeURIComponent(model.name)}`);
+      found = await this.session.examples(model);
     } catch (error) {
       return this.context.warn(error.message);
     }
-    if (this.model !== model || !found.examples.length) return;
-    const buttons = found.examples.map((example) => this.exampleButton(example));
-    const of = (hard) => buttons.filter((_, i) => found.examples[i].hard === hard);
-    fill(this.examples, h("h2", {}, "Examples"), h("div", { className: "thumbs" }, of(false)),
+    if (this.model !== model || !found.length) return;
+    if (!this.session.state.picture && !this.welcomed) this.take();
+    this.welcomed = true;
+    this.examples.hidden = false;
+    const buttons = found.map((example) => this.exampleButton(example));
+    const of = (hard) => buttons.filter((_, i) => found[i].hard === hard);
+    fill(this.examples, h("h2", {}, "Examples to press"), h("div", { className: "thumbs" }, of(false)),
       of(true).length ? [h("h2", {}, "Hard ones"), h("div", { className: "thumbs" }, of(true))] : []);
   }
 
@@ -81,10 +84,9 @@ export class Input {
     return h("button", { type: "button", className: "thumb", "aria-label": name, title: name, onclick: () => this.take(example) }, canvas);
   }
 
+  /** Show an example; none named: one to begin with. */
   async take(example) {
-    const at = performance.now();
-    const bitmap = await fromBase64(example.image);
-    this.session.open({ data: example.image, drawn: example.drawn, from: "example", name: example.label, bitmap, at });
+    await this.session.openExample(example);
     this.onLift();
   }
 

@@ -74,13 +74,13 @@ export function profile(canvas, values_N, { kind, most = 1, width, height, stron
   const context = prepare(canvas, width, height);
   const step = width / values_N.length;
   const gap = step > 8 ? 2 : step > 4 ? 1 : 0;
-  const [ink, quiet, mark] = [styled("--blue"), styled("--line"), styled("--orange")];
+  const [ink, quiet, mark, pale] = [styled("--blue"), styled("--line"), styled("--orange"), styled("--pale")];
   const base = kind === "share" ? height - 1 : height / 2;
   context.fillStyle = quiet;
   context.fillRect(0, Math.round(base), width, 1);
   values_N.forEach((value, n) => {
     const size = (value / most) * (kind === "share" ? height - 2 : height / 2 - 1);
-    context.fillStyle = value < 0 || n === strong ? mark : ink;
+    context.fillStyle = value < 0 ? mark : strong < 0 || n === strong ? ink : pale;
     context.fillRect(n * step + gap / 2, size < 0 ? base : base - size, Math.max(0.6, step - gap), Math.abs(size));
   });
 }

@@ -5,7 +5,7 @@ import { Input } from "./input.js";
 import { Scrubber } from "./scrubber.js";
 import { Stage } from "./stage.js";
 import { probabilitiesAt, top } from "./trace.js";
-import { noSteps, story } from "./words.js";
+import { lead, noSteps, story } from "./words.js";
 
 const PLAY_AFTER_MS = 450;
 
@@ -25,14 +25,15 @@ class Read {
     this.bars = h("div", { className: "bars" });
     this.note = h("p", { className: "note" });
     this.rest = h("p", { className: "note hovered" });
+    this.lead = h("p", { className: "lead" }, lead(null));
     this.empty = h("div", { className: "empty" }, h("p", {}, "Draw on the left, or press one of the examples: the answer appears while you draw."));
     this.shown = h("div", { className: "shown" }, this.stage.element, this.scrubber.element, this.bars, this.note, this.rest);
     const answer = h("div", { className: "answer" }, this.glyph, h("div", {}, this.sentence, this.detail));
     fill(root,
       h("h1", {}, "Watch a network read"),
-      h("p", { className: "lead" }, "It reads your picture from the top, one row of pixels at a time, and after every row it says what it believes so far."),
-      h("div", { className: "two" }, h("div", { className: "card" }, this.input.element),
-        h("div", { className: "card result" }, answer, this.empty, this.shown)));
+      this.lead,
+      h("div", { className: "two reading" }, h("div", { className: "card" }, this.input.element),
+        h("div", { className: "card result" }, answer, this.empty, this.shown), this.input.examples));
     this.session.store.listen((state, changed) => changed.has("picture") && this.waitOver());
   }
 
@@ -82,14 +83,16 @@ class Read {
   showTrace(trace) {
     const panels = [];
     if (trace.probabilities_TK) panels.push({
-      title: `Its belief after each ${stepWord(trace)}`, matrix_TN: trace.probabilities_TK, kind: "share",
+      title: `Belief after each ${stepWord(trace)}`, matrix_TN: trace.probabilities_TK, kind: "share",
       names: trace.class_names, share: 1, dots_T: trace.answers_T,
     });
     if (trace.hidden_TU) panels.push({
-      title: `Its memory: ${trace.hidden_TU[0].length} numbers`, matrix_TN: trace.hidden_TU, kind: "signed",
+      title: `Memory: ${trace.hidden_TU[0].length} numbers`, matrix_TN: trace.hidden_TU, kind: "signed",
       most: largest(trace.hidden_TU), share: 1.45, pick: (unit) => this.session.store.set({ unit }),
     });
     this.stage.step = this.session.state.step;
+    this.shown.classList.toggle("whole", !panels.length);
+    this.lead.textContent = lead(trace);
     this.stage.show(trace, panels);
     const { probabilities_K: p_K, class_names: names } = trace;
     const few = p_K.length <= 10;

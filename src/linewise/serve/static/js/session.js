@@ -1,6 +1,7 @@
 // The picture that is shown, the network that reads it, and what it made of it.
 
-import { Latest, read } from "./api.js";
+import { Latest, ask, read } from "./api.js";
+import { fromBase64 } from "./sources.js";
 import { Store } from "./store.js";
 import { understand } from "./trace.js";
 
@@ -39,6 +40,23 @@ export class Session {
   open(picture) {
     this.store.set({ picture: { at: performance.now(), ...picture } });
     this.again();
+  }
+
+  /** Examples for a model, easy ones first; asked for once. */
+  examples(model) {
+    this.known ??= new Map();
+    if (!this.known.has(model)) this.known.set(model, ask(`v1/examples?model=${encodeURIComponent(model.name)}`).then((found) => found.examples));
+    return this.known.get(model);
+  }
+
+  /** Show one of them; without a name the fifth, which is a 4 where there are digits: readers change their minds there. */
+  async openExample(example) {
+    const at = performance.now();
+    const found = example ?? (await this.examples(this.state.model)).slice(0, 5).at(-1);
+    if (!found) return;
+    const bitmap = await fromBase64(found.image);
+    if (!example && this.state.picture) return; // a hand was quicker
+    this.open({ data: found.image, drawn: found.drawn, from: "example", name: found.label, bitmap, at });
   }
 
   /** No picture. */

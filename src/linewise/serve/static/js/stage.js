@@ -98,14 +98,14 @@ export class Stage {
     this.width = this.element.clientWidth;
     if (!this.trace || !this.width) return;
     const { height, width } = this.trace;
-    const columns = this.panels.length ? (this.width < 520 ? 0.42 : 0.37) : 1;
+    const columns = this.panels.length ? (this.width < 520 ? 0.46 : this.panels.length > 1 ? 0.37 : 0.55) : 1;
     const wanted = Math.min((this.width * columns) / width, 380 / height);
     const ratio = window.devicePixelRatio || 1;
     const pixel = wanted >= 1 ? Math.floor(wanted) : Math.max(1, Math.floor(wanted * ratio)) / ratio;
     this.size = { width: pixel * width, height: pixel * height };
     const shares = this.panels.map((panel) => `minmax(0, ${panel.share ?? 1}fr)`);
     this.element.style.gridTemplateColumns = [`${this.size.width}px`, ...shares].join(" ");
-    this.element.style.gridTemplateRows = `auto ${this.size.height}px auto ${PROFILE}px`;
+    this.element.style.gridTemplateRows = `auto ${this.size.height}px auto ${this.trace.num_steps ? PROFILE : 0}px`;
     this.overlay.style.gridColumn = this.trace.aligned ? "1 / -1" : "2 / -1";
     this.overlay.hidden = !this.panels.length;
     this.paint();
@@ -114,7 +114,7 @@ export class Stage {
   /** Draw all of it anew. */
   paint() {
     if (!this.trace || !this.size) return;
-    this.caption.textContent = `What the network sees: ${this.trace.height} × ${this.trace.width}`;
+    this.caption.textContent = `What it sees: ${this.trace.height} × ${this.trace.width}`;
     this.imageCanvas.setAttribute("aria-label", this.caption.textContent);
     for (const panel of this.panels) this.paintPanel(panel);
     this.placeSettled();
