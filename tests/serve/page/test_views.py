@@ -69,12 +69,13 @@ def test_what_is_no_image_is_refused(address: str, image: str, drawn: bool) -> N
 
 
 @pytest.mark.parametrize("drawn", [True, False])
-def test_too_many_pixels_are_refused_before_they_are_decoded(address: str, drawn: bool) -> None:
-    bomb = encoded(Image.new("1", (20_000, 20_000)))
-    assert len(bomb) < 1_000_000
+@pytest.mark.parametrize(("side", "word"), [(8_000, "megapixels"), (20_000, "far too large")])
+def test_too_many_pixels_are_refused_before_they_are_decoded(address: str, drawn: bool, side: int, word: str) -> None:
+    bomb = encoded(Image.new("1", (side, side)))
+    assert len(bomb) < 100_000
     answer = ask(address, model="lstm-0", image=bomb, drawn=drawn)
     assert answer.status_code == 422
-    assert "megapixels" in answer.json()["detail"]
+    assert word in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "CMYK"])
@@ -90,7 +91,7 @@ def test_every_kind_of_pixel_is_read(address: str, mode: str, drawn: bool) -> No
     answer = ask(address, model="lstm-0", image=encoded(deep, kind), drawn=drawn)
     assert answer.status_code == 200
     sight_HW = np.array(answer.json()["trace"]["image_HWC"])[:, :, 0]
-    assert (sight_HW[:, 3:5].mean() > 100 > sight_HW[:, :2].mean()) if drawn else sight_HW[4].min() < 100
+    assert (sight_HW[:, 3:5].mean() > 100 > sight_HW[:, :2].mean()) if drawn else np.ptp(sight_HW[4]) > 30
 
 
 def test_unknown_models_are_told_which_are_known(address: str) -> None:
@@ -123,7 +124,7 @@ def test_a_model_without_a_study_is_shown_embedded_digits_it_knows() -> None:
 
     digits = load_digits()
     image = np.asarray(Image.open(io.BytesIO(base64.b64decode(exact.image))))
-    np.testing.assert_array_equal(np.rint(image * 16 / 255), digits.images[digits.target == 3][0])
+    np.testing.assert_array_equal(np.rint(image.astype(float) * 16 / 255), digits.images[digits.target == 3][0])
     assert not exact.drawn
 
 

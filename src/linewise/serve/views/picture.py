@@ -59,7 +59,9 @@ def _drawing(served: Served, raw: bytes, max_megapixels: float) -> np.ndarray:
                 image = upright(opened)
                 deep = image.mode in ("I", "F") or image.mode.startswith("I;16")  # which Pillow would cut off at 255
                 image = (plain(image) if deep else image).convert("RGBA")
-    except (*DAMAGE, Image.DecompressionBombError):
+    except Image.DecompressionBombError:
+        raise Refused(422, "Too large", "The picture is far too large.") from None
+    except DAMAGE:
         raise Refused(422, "Not an image", "The picture is no whole PNG or JPEG.") from None
     image.thumbnail((LONGEST, LONGEST))
     data = str(served.saved.card.trained.get("data") or "mnist")
