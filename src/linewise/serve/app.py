@@ -14,6 +14,7 @@ from linewise.serve.batching import Batcher
 from linewise.serve.desk import Desk
 from linewise.serve.errors import add_handlers
 from linewise.serve.settings import Settings
+from linewise.serve.teaching import Teaching
 from linewise.serve.views import router as views
 
 STATIC = Path(__file__).parent / "static"
@@ -32,10 +33,12 @@ def create_app(desk: Desk, settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         yield
+        app.state.teaching.close()
         batcher.close()
 
     app = FastAPI(title="Linewise", version=version(), docs_url=None, redoc_url=None, lifespan=life)
     app.state.desk, app.state.settings, app.state.batcher = desk, settings, batcher
+    app.state.teaching = Teaching(desk, batcher, threads=settings.threads)
     add_handlers(app)
     app.include_router(views)
     app.mount("/", StaticFiles(directory=STATIC, html=True), name="page")
