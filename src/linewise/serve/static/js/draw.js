@@ -88,6 +88,13 @@ export class Pad {
     this.paint();
   }
 
+  /** Go on with lines that were drawn on another pad. */
+  show(lines) {
+    this.lines = lines;
+    this.under = null;
+    this.paint();
+  }
+
   /** Show a picture instead of lines; the next line begins a new drawing. */
   showPicture(image) {
     this.lines = [];
