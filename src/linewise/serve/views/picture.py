@@ -18,7 +18,8 @@ from linewise.serve.desk import Served
 from linewise.serve.errors import Refused
 
 Base64 = Annotated[
-    str, Field(min_length=1, max_length=16 << 20, description="A PNG or JPEG, in base64.", examples=["iVBORw0KGgo="])
+    str,
+    Field(min_length=1, max_length=16 << 20, description="A PNG or JPEG, in base64.", examples=["iVBORw0KGgo="]),
 ]
 LONGEST = 1024
 """Pixels of the longer side of a drawing that is looked at; a larger one is made smaller first."""
@@ -57,7 +58,9 @@ def _drawing(served: Served, raw: bytes, max_megapixels: float) -> np.ndarray:
                 if opened.width * opened.height > max_megapixels * 1e6:
                     raise Refused(422, "Too large", f"The picture has more than {max_megapixels:g} megapixels.")
                 image = upright(opened)
-                deep = image.mode in ("I", "F") or image.mode.startswith("I;16")  # which Pillow would cut off at 255
+                deep = image.mode in ("I", "F") or image.mode.startswith(
+                    "I;16"
+                )  # which Pillow would cut off at 255
                 image = (plain(image) if deep else image).convert("RGBA")
     except Image.DecompressionBombError:
         raise Refused(422, "Too large", "The picture is far too large.") from None

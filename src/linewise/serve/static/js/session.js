@@ -38,7 +38,7 @@ export class Session {
 
   /** Show a picture to the network. `at`: when the hand moved, for the time it took. */
   open(picture) {
-    this.store.set({ picture: { at: performance.now(), ...picture } });
+    this.store.set({ picture: { at: performance.now(), ...picture }, latency: null });
     this.again();
   }
 
@@ -87,6 +87,7 @@ export class Session {
     const units = trace.hidden_TU?.[0].length ?? 0;
     const unit = this.state.unit < units && this.state.unit ? this.state.unit : liveliest(trace);
     this.store.set({ trace, step, unit });
+    if (this.wantsGates && !gates) this.again();
     if (again) return;
     requestAnimationFrame(() => this.store.set({ latency: performance.now() - picture.at }));
   }
