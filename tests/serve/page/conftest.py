@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -18,10 +19,12 @@ from drawings import WAYS
 playwright_api = pytest.importorskip("playwright.sync_api")
 uvicorn = pytest.importorskip("uvicorn")
 
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'"
+"""The strictest content policy that the page lives with."""
 NETWORKS = ["lstm", "gru", "cnn", "bilstm", "rnn", "lstm@columns"]
 
 
@@ -101,11 +104,11 @@ class Visit:
 
     def settled(self) -> None:
         """Wait until the scan has been played."""
-        self.page.wait_for_function("document.querySelector('.play')?.textContent === 'Read again'")
+        self.page.wait_for_selector(".play:text-is('Read again')")
         self.page.wait_for_timeout(60)
 
     def wait_answer(self) -> None:
-        self.page.wait_for_function("document.querySelector('.detail')?.dataset.latency > 0")
+        self.page.wait_for_selector(".detail[data-latency]:not([data-latency=''])")
 
     def choose(self, model: str) -> None:
         self.page.select_option("#model", model)
@@ -121,7 +124,7 @@ class Visit:
             ]
             self.page.mouse.move(*points[0])
             self.page.mouse.down()
-            for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+            for (x0, y0), (x1, y1) in pairwise(points):
                 self.page.mouse.move((x0 + x1) / 2, (y0 + y1) / 2)
                 self.page.mouse.move(x1, y1)
             self.page.mouse.up()
@@ -151,6 +154,7 @@ def visit(address: str, browser: playwright_api.Browser) -> Iterator[Callable[..
         page.on("request", lambda request: found.hosts.add(request.url.split("/")[2]))
         page.on("console", lambda said: found.complaints.append(said.text) if complains(said) else None)
         page.on("pageerror", lambda error: found.complaints.append(str(error)))
+        page.route(f"{address}/", strictly)
         page.goto(f"{address}/{where}")
         page.wait_for_selector("#model option", state="attached")
         visits.append(found)
@@ -162,6 +166,12 @@ def visit(address: str, browser: playwright_api.Browser) -> Iterator[Callable[..
         each.page.context.close()
         assert not complaints
         assert hosts == {address.removeprefix("http://")}
+
+
+def strictly(route: playwright_api.Route) -> None:
+    """Answer with the strictest policy."""
+    response = route.fetch()
+    route.fulfill(response=response, headers={**response.headers, "content-security-policy": POLICY})
 
 
 def complains(said: playwright_api.ConsoleMessage) -> bool:

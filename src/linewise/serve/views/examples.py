@@ -16,9 +16,9 @@ from pydantic import BaseModel
 from linewise.foundations.errors import LinewiseError
 from linewise.foundations.folder import StudyFolder
 from linewise.serve.desk import Served
-from linewise.serve.views.served import served
+from linewise.serve.views.served import REFUSALS, served
 
-router = APIRouter()
+router = APIRouter(responses=REFUSALS)
 MOST_EASY, MOST_HARD = 10, 5
 SIDE = 112
 """Pixels of an embedded digit that is shown to a network for larger images."""

@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict
 from linewise.models.recurrent.network import RecurrentNetwork
 from linewise.serve.desk import Served
 from linewise.serve.views.picture import Base64, prepare
-from linewise.serve.views.served import ModelName, served
+from linewise.serve.views.served import REFUSALS, ModelName, served
 from linewise.tracing import Trace, trace
 
-router = APIRouter()
+router = APIRouter(responses=REFUSALS)
 
 
 class ReadRequest(BaseModel):

@@ -116,7 +116,7 @@ class Read {
     const final = !trace.num_steps || step === trace.num_steps;
     this.glyph.textContent = first.name.length > 2 ? first.name.slice(0, 1).toUpperCase() : first.name;
     fill(this.sentence, final || !trace.probabilities_TK ? "It says " : `After ${stepWord(trace)} ${step} it says `, h("b", {}, first.name), `, ${percent(first.p)} sure`);
-    if (latency !== null) this.time = `Answered in ${Math.max(1, Math.round(latency))} ms.`;
+    if (latency !== null) this.time = state.picture?.from === "pad" ? `Answered in ${Math.max(1, Math.round(latency))} ms.` : "";
     this.detail.dataset.latency = latency ?? "";
     this.detail.textContent = [second && `Next: ${second.name}, ${percent(second.p)}.`, settledText(trace), this.time].filter(Boolean).join(" ");
     this.showUnit(state);

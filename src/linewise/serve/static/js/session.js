@@ -51,9 +51,9 @@ export class Session {
 
   /** Show one of them; without a name the fifth, which is a 4 where there are digits: readers change their minds there. */
   async openExample(example) {
-    const at = performance.now();
     const found = example ?? (await this.examples(this.state.model)).slice(0, 5).at(-1);
     if (!found) return;
+    const at = performance.now();
     const bitmap = await fromBase64(found.image);
     if (!example && this.state.picture) return; // a hand was quicker
     this.open({ data: found.image, drawn: found.drawn, from: "example", name: found.label, bitmap, at });
