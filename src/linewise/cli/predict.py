@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 EXPLANATIONS = Path("explanations")
 NOT_ON_THE_WAY = (
-    "This exported model answers at its end only; one made with `linewise export --steps` also tells what it "
+    "This exported model answers at its end only; one made by linewise export with --steps also tells what it "
     "believed on the way."
 )
 
