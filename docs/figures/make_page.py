@@ -74,6 +74,7 @@ def film(page: Page) -> list[Image.Image]:
     frames = []
     for row in range(1, int(slider.get_attribute("max") or 1) + 1):
         slider.fill(str(row))
+        slider.blur()
         frame = Image.open(io.BytesIO(card.screenshot())).convert("RGB")
         height = round(frame.height * FILM_WIDTH / frame.width)
         frames.append(frame.resize((FILM_WIDTH, height), Image.Resampling.LANCZOS))
