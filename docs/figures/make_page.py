@@ -84,6 +84,10 @@ def film(page: Page) -> list[Image.Image]:
 def save_film(frames: list[Image.Image], path: Path) -> None:
     """One palette for all frames, and in each only what changed: the rest is transparent, which packs well."""
     palette = frames[len(frames) // 2].quantize(COLOURS, dither=Image.Dither.NONE)
+    colours = palette.getpalette() or []
+    brightest = max(range(0, len(colours), 3), key=lambda i: sum(colours[i : i + 3]))
+    colours[brightest : brightest + 3] = [255, 255, 255]  # paper is to be white
+    palette.putpalette(colours)
     drawn = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     pictures = [np.asarray(frame) for frame in drawn]
     changes = [drawn[0]]

@@ -76,7 +76,7 @@ def test_too_many_pixels_are_refused_before_they_are_decoded(
     bomb = encoded(Image.new("1", (side, side)))
     assert len(bomb) < 100_000
     answer = ask(address, model="lstm-0", image=bomb, drawn=drawn)
-    assert answer.status_code == 422
+    assert answer.status_code == 413
     assert word in answer.json()["detail"]
 
 

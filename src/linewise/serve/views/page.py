@@ -6,8 +6,9 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from linewise.serve.desk import Desk, Served
+from linewise.serve.routes import ALWAYS, refusals
 
-router = APIRouter()
+router = APIRouter(responses=refusals(*ALWAYS))
 
 
 class PageModel(BaseModel):

@@ -33,7 +33,7 @@ def prepare(served: Served, data: str, drawn: bool, max_megapixels: float) -> np
         drawn: it is ink on paper, to be centred and scaled as the training images were.
 
     Raises:
-        Refused: 422, no base64, no image, damaged, or too large.
+        Refused: 422, no base64, no image, or damaged; 413, too many pixels.
     """
     try:
         raw = base64.b64decode(data, validate=True)
@@ -44,7 +44,8 @@ def prepare(served: Served, data: str, drawn: bool, max_megapixels: float) -> np
         return _drawing(served, raw, max_megapixels)
     found = decode(io.BytesIO(raw), preprocessing, max_megapixels)
     if isinstance(found, str):
-        raise Refused(422, "Not an image", f"The picture {found}.")
+        too_many = "more than" in found or "too large" in found
+        raise Refused(*((413, "Too many pixels") if too_many else (422, "Not an image")), f"The picture {found}.")
     return found.image_HWC
 
 
@@ -56,14 +57,16 @@ def _drawing(served: Served, raw: bytes, max_megapixels: float) -> np.ndarray:
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(raw), formats=("PNG", "JPEG")) as opened:
                 if opened.width * opened.height > max_megapixels * 1e6:
-                    raise Refused(422, "Too large", f"The picture has more than {max_megapixels:g} megapixels.")
+                    raise Refused(
+                        413, "Too many pixels", f"The picture has more than {max_megapixels:g} megapixels."
+                    )
                 image = upright(opened)
                 deep = image.mode in ("I", "F") or image.mode.startswith(
                     "I;16"
                 )  # which Pillow would cut off at 255
                 image = (plain(image) if deep else image).convert("RGBA")
     except Image.DecompressionBombError:
-        raise Refused(422, "Too large", "The picture is far too large.") from None
+        raise Refused(413, "Too many pixels", "The picture is far too large an image.") from None
     except DAMAGE:
         raise Refused(422, "Not an image", "The picture is no whole PNG or JPEG.") from None
     image.thumbnail((LONGEST, LONGEST))
