@@ -10,42 +10,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
 
 from linewise.foundations.errors import ConfigError
-from linewise.foundations.stopping import StopRule
 from linewise.images.batches import Batches
 from linewise.models import create_model
-from linewise.models.saved import ModelCard, Saved
+from linewise.models.saved import Saved
 from linewise.study.stopping import early_reader
 from linewise.tracing import Trace, look, trace
 from linewise.tracing.occlusion import background, bands
 from linewise.tracing.record import settled_at
-
-SIDE, PRE = 12, {"height": 12, "width": 12, "channels": 1, "fit": "letterbox", "mean": [0.2], "std": [0.3]}
-
-
-def saved(name: str, side: int = SIDE, in_chans: int = 1, **sizes: Any) -> Saved:
-    torch.manual_seed(5)
-    network = create_model(name, num_classes=4, in_chans=in_chans, img_size=(side, side), **sizes).eval()
-    with torch.no_grad():
-        if isinstance(network.head, nn.Linear):
-            network.head.weight.normal_(std=0.7)  # answers that change from step to step
-    card = ModelCard(
-        linewise_version="0",
-        network=network.config,
-        class_names=["a", "b", "c", "d"],
-        preprocessing={**PRE, "height": side, "width": side, "mean": [0.2] * in_chans, "std": [0.3] * in_chans},
-        sha256="1" * 64,
-    )
-    return Saved(network, card)
-
-
-def image(seed: int = 0, side: int = SIDE, channels: int = 1) -> np.ndarray:
-    """Strokes on black."""
-    rng = np.random.default_rng(seed)
-    ink_HW1 = rng.random((side, side, 1)) < 0.3
-    return (ink_HW1 * rng.integers(60, 256, (side, side, channels))).astype(np.uint8)
+from untrained import PRE, SIDE, image, rule, saved
 
 
 def logits(model: Saved, images_NHWC: np.ndarray) -> torch.Tensor:
@@ -54,22 +28,6 @@ def logits(model: Saved, images_NHWC: np.ndarray) -> torch.Tensor:
     x_NHWC = (images_NHWC / 255 - np.array(pre["mean"])) / np.array(pre["std"])
     with torch.inference_mode():
         return model.network(torch.tensor(x_NHWC.transpose(0, 3, 1, 2), dtype=torch.float32))
-
-
-def rule(doubt: float | None, sha256: str = "1" * 64) -> StopRule:
-    return StopRule(
-        sha256=sha256,
-        data="x",
-        doubt=doubt,
-        budget=0.01,
-        confidence=0.9,
-        num_images=10,
-        num_lost=0,
-        num_won=0,
-        bound=0.01,
-        num_steps=SIDE,
-        read=0.5,
-    )
 
 
 GATED = {

@@ -7,25 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from linewise.foundations.errors import ConfigError, DataError
 from linewise.foundations.folder import StudyFolder
-from linewise.images.preprocessing import Preprocessing
-from linewise.models.saved import Saved, load_model
-from linewise.study.prediction import answers_of
-
-
-class RunModel:
-    """A loaded run that answers."""
-
-    def __init__(self, saved: Saved, label: str) -> None:
-        self.saved, self.label = saved, label
-        self.class_names = saved.card.class_names
-        self.preprocessing = Preprocessing.model_validate(saved.card.preprocessing)
-
-    def probabilities(self, images_NHWC: np.ndarray) -> np.ndarray:
-        return answers_of(self.saved, images_NHWC)
+from linewise.models.saved import Saved
+from linewise.study.prediction import RunModel
 
 
 @dataclass(frozen=True)
@@ -75,9 +60,9 @@ class Desk:
             name = name if counts[name] == 1 else f"{study.name}:{name}"
             if name in models:
                 raise ConfigError(f"two models would be called {name!r}", where=str(run), mend="rename a folder")
-            saved = load_model(run)
+            answerer = RunModel(run)
             kept = study if (study / "study.json").is_file() else None
-            models[name] = Served(name, RunModel(saved, name), saved, run, kept)
+            models[name] = Served(name, answerer, answerer.saved, run, kept)
         return cls(models)
 
     def add(self, served: Served) -> None:

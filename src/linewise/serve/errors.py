@@ -6,11 +6,12 @@ import logging
 import secrets
 from collections.abc import Mapping
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from starlette.exceptions import HTTPException
+from starlette.exceptions import HTTPException as AnyHTTPException
+from starlette.requests import HTTPConnection
 
 log = logging.getLogger("linewise.serve")
 
@@ -27,7 +28,7 @@ class Problem(BaseModel):
     detail: str
 
 
-class Refused(Exception):  # noqa: N818 - what happens to a request, no fault of ours
+class Refused(HTTPException):
     """A request that is not answered, and why.
 
     Args:
@@ -38,8 +39,8 @@ class Refused(Exception):  # noqa: N818 - what happens to a request, no fault of
     """
 
     def __init__(self, status: int, title: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(f"{status} {title}: {detail}")
-        self.status, self.title, self.detail, self.headers = status, title, detail, dict(headers or {})
+        super().__init__(status, detail, dict(headers or {}))
+        self.status, self.title = status, title
 
 
 def busy(detail: str, after_s: int = 1) -> Refused:
@@ -49,16 +50,19 @@ def busy(detail: str, after_s: int = 1) -> Refused:
 
 def problem(refused: Refused, where: str = "") -> JSONResponse:
     """The answer to a refused request; its id is logged with it."""
-    found = Problem(id=secrets.token_hex(4), title=refused.title, detail=refused.detail)
+    found = Problem(id=new_id(), title=refused.title, detail=refused.detail)
     log.info("%s %d %s%s: %s", found.id, refused.status, f"{where} " if where else "", found.title, found.detail)
     return JSONResponse(found.model_dump(), refused.status, refused.headers)
 
 
+def new_id() -> str:
+    """What joins an answer to a line of the log."""
+    return secrets.token_hex(4)
+
+
 def broken(error: BaseException, where: str) -> JSONResponse:
     """The answer where the server itself failed: the log has the traceback, the client has its id."""
-    found = Problem(
-        id=secrets.token_hex(4), title="Server error", detail="The server failed; its log has this id."
-    )
+    found = Problem(id=new_id(), title="Server error", detail="The server failed; its log has this id.")
     log.error("%s 500 %s", found.id, where, exc_info=error)
     return JSONResponse(found.model_dump(), 500)
 
@@ -70,8 +74,8 @@ def add_handlers(app: FastAPI) -> None:
     async def refused(request: Request, error: Refused) -> JSONResponse:
         return problem(error, place(request))
 
-    @app.exception_handler(HTTPException)
-    async def http(request: Request, error: HTTPException) -> JSONResponse:
+    @app.exception_handler(AnyHTTPException)
+    async def http(request: Request, error: AnyHTTPException) -> JSONResponse:
         title = {404: "Not found", 405: "Method not allowed"}.get(error.status_code, "Refused")
         detail = {404: "Nothing is here.", 405: "This address does not take this method."}
         told = Refused(error.status_code, title, detail.get(error.status_code, str(error.detail)), error.headers)
@@ -91,6 +95,6 @@ def validation(errors: object) -> str:
     return "; ".join(found)
 
 
-def place(request: Request) -> str:
-    """Method and path of a request, as the log shows them."""
-    return f"{request.method} {request.url.path[:200]!r}"
+def place(request: HTTPConnection) -> str:
+    """Method and path of a request, as the log shows them: no query, which may hold a token."""
+    return f"{request.scope['method'][:20]!r} {request.scope['path'][:200]!r}"

@@ -11,7 +11,7 @@ from linewise.foundations.stopping import StopRule
 from linewise.images.batches import Batches
 from linewise.models.network import Network
 from linewise.models.recurrent.bodies import Plain, Reader
-from linewise.models.recurrent.early import doubts
+from linewise.models.recurrent.early import stops
 from linewise.models.recurrent.network import RecurrentNetwork
 from linewise.models.saved import Saved
 from linewise.tracing.gates import gates_of
@@ -72,7 +72,7 @@ def trace(
         step_HW=_first_seen(network),
         probabilities_TK=probabilities_TK,
         settled=None if probabilities_TK is None else settled_at(probabilities_TK),
-        stopped=None if logits_TK is None or rule is None else _stop(logits_TK, rule),
+        stopped=None if logits_TK is None or rule is None else int(stops(logits_TK[None], rule.doubt)[0]),
         hidden_TU=_hidden(network, features),
         gates=_gates(network, x_NCHW[:1]) if gates else None,
         occlusion_H=drops(probabilities_K[answer], probabilities_NK[1:, answer], len(image_HWC))
@@ -102,12 +102,6 @@ def _first_seen(network: Network) -> np.ndarray | None:
     readings = network.readings if network.answers_each_step else network.readings[:1]
     seen = [reading.first_seen(height, width) for reading in readings]
     return np.minimum.reduce(seen) if seen else None
-
-
-def _stop(logits_TK: Tensor, rule: StopRule) -> int:
-    sure_T = doubts(logits_TK) <= (-1.0 if rule.doubt is None else rule.doubt)
-    sure_T[-1] = True
-    return int(sure_T.int().argmax()) + 1
 
 
 def _hidden(network: Network, features: Tensor | tuple[Tensor, ...]) -> np.ndarray | None:

@@ -34,7 +34,10 @@ def open_cell(visit: Callable, model: str = "lstm-0"):
 
 def where(seen) -> tuple[int, int]:
     """The row and the unit of the heading, both from 0."""
-    row, unit = re.search(r"row (\d+), unit (\d+)", seen.text("h2 >> nth=0") + seen.text(".equations >> xpath=.."))[1], 0
+    row, unit = (
+        re.search(r"row (\d+), unit (\d+)", seen.text("h2 >> nth=0") + seen.text(".equations >> xpath=.."))[1],
+        0,
+    )
     unit = re.search(r"unit (\d+)", seen.text(".equations >> xpath=.."))[1]
     return int(row) - 1, int(unit) - 1
 
@@ -51,7 +54,9 @@ def test_numbers_of_an_lstm_are_the_networks_and_add_up(visit: Callable) -> None
             assert value == pytest.approx(known[name][t][u], abs=0.0051)
         before = known["cell"][t - 1][u] if t else 0.0
         *put, cell = numbers(seen.page.locator(".put").nth(3).inner_text())
-        assert put == pytest.approx([known["forget"][t][u], before, known["input"][t][u], known["candidate"][t][u]], abs=0.0051)
+        assert put == pytest.approx(
+            [known["forget"][t][u], before, known["input"][t][u], known["candidate"][t][u]], abs=0.0051
+        )
         assert put[0] * put[1] + put[2] * put[3] == pytest.approx(cell, abs=0.03)
         output, inner, hidden = numbers(seen.page.locator(".put").nth(5).inner_text())
         assert output * tanh(inner) == pytest.approx(hidden, abs=0.02)
@@ -93,6 +98,7 @@ def test_the_second_direction_reads_from_below(visit: Callable) -> None:
 def test_units_by_pointer_and_by_key(visit: Callable) -> None:
     seen = open_cell(visit)
     units = int(seen.page.get_attribute(".strips", "aria-valuemax"))
+    seen.page.locator(".strips").scroll_into_view_if_needed()
     field = seen.page.locator(".strip-field").nth(2).bounding_box()
     wanted = units // 3
     seen.page.mouse.click(field["x"] + field["width"] * (wanted + 0.5) / units, field["y"] + 5)

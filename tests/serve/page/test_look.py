@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 pytestmark = pytest.mark.browser
@@ -32,14 +33,21 @@ def test_a_finger_draws(visit: Callable) -> None:
     session = seen.page.context.new_cdp_session(seen.page)
 
     def touch(kind: str, x: float, y: float) -> None:
-        points = [] if kind == "touchEnd" else [{"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]}]
+        points = (
+            [] if kind == "touchEnd" else [{"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]}]
+        )
         session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
     touch("touchStart", 0.5, 0.1)
     for step in range(1, 17):
         touch("touchMove", 0.5, 0.1 + 0.05 * step)
     touch("touchEnd", 0, 0)
-    seen.page.wait_for_function("document.querySelector('.glyph').textContent === '1'")
+    seen.page.wait_for_timeout(300)
+    trace = seen.trace()
+    assert seen.text(".glyph") == str(int(np.argmax(trace["probabilities_K"])))
+    ink_HW = np.asarray(trace["image_HWC"])[:, :, 0] > 100
+    assert ink_HW.any(axis=1).sum() == 8
+    assert ink_HW.any(axis=0).sum() < 4
     assert seen.page.evaluate("scrollY") == 0
 
 
@@ -74,7 +82,7 @@ CONTRAST = """() => {
   const behind = (element) => {
     for (let e = element; e; e = e.parentElement) {
       const colour = getComputedStyle(e).backgroundColor;
-      if (!/, 0\\)$|transparent/.test(colour)) return colour;
+      if (!/^rgba.*, 0\\)$|transparent/.test(colour)) return colour;
     }
     return 'rgb(255, 255, 255)';
   };

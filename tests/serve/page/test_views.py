@@ -70,11 +70,13 @@ def test_what_is_no_image_is_refused(address: str, image: str, drawn: bool) -> N
 
 @pytest.mark.parametrize("drawn", [True, False])
 @pytest.mark.parametrize(("side", "word"), [(8_000, "megapixels"), (20_000, "far too large")])
-def test_too_many_pixels_are_refused_before_they_are_decoded(address: str, drawn: bool, side: int, word: str) -> None:
+def test_too_many_pixels_are_refused_before_they_are_decoded(
+    address: str, drawn: bool, side: int, word: str
+) -> None:
     bomb = encoded(Image.new("1", (side, side)))
     assert len(bomb) < 100_000
     answer = ask(address, model="lstm-0", image=bomb, drawn=drawn)
-    assert answer.status_code == 422
+    assert answer.status_code == 413
     assert word in answer.json()["detail"]
 
 
@@ -108,7 +110,9 @@ def test_examples_are_read_as_what_they_are(address: str) -> None:
     names = [str(k) for k in range(10)]
     right = 0
     for each in easy:
-        p_K = ask(address, model="lstm-0", image=each["image"], drawn=each["drawn"]).json()["trace"]["probabilities_K"]
+        p_K = ask(address, model="lstm-0", image=each["image"], drawn=each["drawn"]).json()["trace"][
+            "probabilities_K"
+        ]
         right += names[int(np.argmax(p_K))] == each["label"]
     assert right > len(easy) / 2
 

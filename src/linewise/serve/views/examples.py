@@ -16,9 +16,9 @@ from pydantic import BaseModel
 from linewise.foundations.errors import LinewiseError
 from linewise.foundations.folder import StudyFolder
 from linewise.serve.desk import Served
-from linewise.serve.views.served import served
+from linewise.serve.routes import ALWAYS, find, refusals
 
-router = APIRouter()
+router = APIRouter(responses=refusals(*ALWAYS, 404, 422))
 MOST_EASY, MOST_HARD = 10, 5
 SIDE = 112
 """Pixels of an embedded digit that is shown to a network for larger images."""
@@ -51,7 +51,7 @@ async def examples(
     request: Request, model: Annotated[str, Query(max_length=200, description="One of `/v1/page`.")]
 ) -> Examples:
     """Pictures to try with a model; none where there is neither a gallery nor a digit it knows."""
-    chosen = served(request, model)
+    chosen = find(request, model)
     return Examples(examples=await asyncio.to_thread(_examples, chosen))
 
 

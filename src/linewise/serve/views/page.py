@@ -8,8 +8,9 @@ from pydantic import BaseModel
 from linewise.foundations.records import Family
 from linewise.models.network import NETWORKS
 from linewise.serve.desk import Desk, Served
+from linewise.serve.routes import ALWAYS, refusals
 
-router = APIRouter()
+router = APIRouter(responses=refusals(*ALWAYS))
 
 
 class PageModel(BaseModel):

@@ -19,7 +19,8 @@ from linewise.serve.desk import Served
 from linewise.serve.errors import Refused
 
 Base64 = Annotated[
-    str, Field(min_length=1, max_length=16 << 20, description="A PNG or JPEG, in base64.", examples=["iVBORw0KGgo="])
+    str,
+    Field(min_length=1, max_length=16 << 20, description="A PNG or JPEG, in base64.", examples=["iVBORw0KGgo="]),
 ]
 LONGEST = 1024
 """Pixels of the longer side of a drawing that is looked at; a larger one is made smaller first."""
@@ -33,7 +34,7 @@ def prepare(served: Served, data: str, drawn: bool, max_megapixels: float) -> np
         drawn: it is ink on paper, to be centred and scaled as the training images were.
 
     Raises:
-        Refused: 422, no base64, no image, damaged, or too large.
+        Refused: 422, no base64, no image, or damaged; 413, too many pixels.
     """
     preprocessing = served.answerer.preprocessing
     if drawn and preprocessing.channels == 1:
@@ -41,7 +42,8 @@ def prepare(served: Served, data: str, drawn: bool, max_megapixels: float) -> np
         return prepare_ink(data, preprocessing, trained_on, max_megapixels)
     found = decode(io.BytesIO(_bytes(data)), preprocessing, max_megapixels)
     if isinstance(found, str):
-        raise Refused(422, "Not an image", f"The picture {found}.")
+        too_many = "more than" in found or "too large" in found
+        raise Refused(*((413, "Too many pixels") if too_many else (422, "Not an image")), f"The picture {found}.")
     return found.image_HWC
 
 
@@ -70,12 +72,16 @@ def prepare_ink(data: str, preprocessing: Preprocessing, trained_on: str, max_me
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(raw), formats=("PNG", "JPEG")) as opened:
                 if opened.width * opened.height > max_megapixels * 1e6:
-                    raise Refused(422, "Too large", f"The picture has more than {max_megapixels:g} megapixels.")
+                    raise Refused(
+                        413, "Too many pixels", f"The picture has more than {max_megapixels:g} megapixels."
+                    )
                 image = upright(opened)
-                deep = image.mode in ("I", "F") or image.mode.startswith("I;16")  # which Pillow would cut off at 255
+                deep = image.mode in ("I", "F") or image.mode.startswith(
+                    "I;16"
+                )  # which Pillow would cut off at 255
                 image = (plain(image) if deep else image).convert("RGBA")
     except Image.DecompressionBombError:
-        raise Refused(422, "Too large", "The picture is far too large.") from None
+        raise Refused(413, "Too many pixels", "The picture is far too large an image.") from None
     except DAMAGE:
         raise Refused(422, "Not an image", "The picture is no whole PNG or JPEG.") from None
     image.thumbnail((LONGEST, LONGEST))

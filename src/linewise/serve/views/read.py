@@ -6,15 +6,15 @@ import asyncio
 import time
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from linewise.models.recurrent.network import RecurrentNetwork
 from linewise.serve.desk import Served
+from linewise.serve.routes import ALWAYS, find, refusals
 from linewise.serve.views.picture import Base64, prepare
-from linewise.serve.views.served import ModelName, served
 from linewise.tracing import Trace, trace
 
-router = APIRouter()
+router = APIRouter(responses=refusals(*ALWAYS, 404, 422))
 
 
 class ReadRequest(BaseModel):
@@ -28,7 +28,7 @@ class ReadRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    model: ModelName
+    model: str = Field(max_length=200, description="One of `/v1/page`.", examples=["lstm-0"])
     image: Base64
     drawn: bool = False
     gates: bool = False
@@ -46,6 +46,7 @@ class TraceAnswer(BaseModel):
     step_HW: list[list[int]] | None
     probabilities_TK: list[list[float]] | None
     settled: int | None
+    stopped: int | None
     hidden_TU: list[list[float]] | None
     gates: dict[str, list[list[float]]] | None
 
@@ -69,13 +70,13 @@ class ReadAnswer(BaseModel):
 @router.post("/v1/read")
 async def read(asked: ReadRequest, request: Request) -> ReadAnswer:
     """Read a picture step by step: answers, memory and gates after each step."""
-    chosen = served(request, asked.model)
+    chosen = find(request, asked.model)
     max_megapixels = request.app.state.settings.max_megapixels
     image_HWC = await asyncio.to_thread(prepare, chosen, asked.image, asked.drawn, max_megapixels)
 
     def look() -> tuple[Trace, float]:
         started = time.perf_counter()
-        found = trace(chosen.saved, image_HWC, gates=asked.gates, label=chosen.name)
+        found = trace(chosen.saved, image_HWC, gates=asked.gates, rule=chosen.answerer.rule, label=chosen.name)
         return found, 1000 * (time.perf_counter() - started)
 
     found, compute_ms = await request.app.state.batcher.run(look)

@@ -46,8 +46,9 @@ export function scale(kind, most = 1) {
 export function chip(x, kind, most = 1) {
   const { colours, at } = scale(kind, most);
   const [r, g, b] = colours.slice(3 * at(x), 3 * at(x) + 3);
-  const light = 0.2126 * r + 0.7152 * g + 0.0722 * b > 140;
-  return { back: `rgb(${r} ${g} ${b})`, ink: light ? "#10161c" : "#ffffff" };
+  const [red, green, blue] = [r, g, b].map((byte) => (byte / 255) ** 2.2);
+  const light = 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.18; // where black and white stand out alike
+  return { back: `rgb(${r}, ${g}, ${b})`, ink: light ? "#000000" : "#ffffff" };
 }
 
 /** A colour of the style sheet, such as `--ink`. */

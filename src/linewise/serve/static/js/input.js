@@ -51,7 +51,7 @@ export class Input {
     const colour = model.channels === 3;
     this.pad.setColours(colour);
     this.pad.paint();
-    this.pad.hint.textContent = colour ? "Draw, or drop a photo" : "Draw here";
+    this.pad.hint.textContent = colour ? "Drop a photo, or draw" : "Draw here";
     this.about.textContent = colour
       ? `${model.name} reads colour photos: drop or paste one anywhere. It knows ${list(model.class_names)}.`
       : `You can also drop or paste a picture anywhere. ${model.name} knows ${list(model.class_names)}.`;

@@ -77,7 +77,7 @@ class Read {
   showNothing({ picture }) {
     this.glyph.textContent = "?";
     this.sentence.textContent = picture ? "Reading…" : "Nothing to read yet";
-    this.detail.textContent = "";
+    this.detail.textContent = this.time = this.detail.dataset.latency = "";
   }
 
   showTrace(trace) {
@@ -116,9 +116,9 @@ class Read {
     const final = !trace.num_steps || step === trace.num_steps;
     this.glyph.textContent = initial(first.name);
     fill(this.sentence, final || !trace.probabilities_TK ? "It says " : `After ${stepWord(trace)} ${step} it says `, h("b", {}, first.name), `, ${percent(first.p)} sure`);
-    const time = latency === null ? "" : `Answered in ${Math.max(1, Math.round(latency))} ms.`;
+    if (latency !== null) this.time = state.picture?.from === "pad" ? `Answered in ${Math.max(1, Math.round(latency))} ms.` : "";
     this.detail.dataset.latency = latency ?? "";
-    this.detail.textContent = [second && `Next: ${second.name}, ${percent(second.p)}.`, settledText(trace), time].filter(Boolean).join(" ");
+    this.detail.textContent = [second && `Next: ${second.name}, ${percent(second.p)}.`, settledText(trace), this.time].filter(Boolean).join(" ");
     this.showUnit(state);
   }
 }

@@ -38,7 +38,7 @@ export class Session {
 
   /** Show a picture to the network. `at`: when the hand moved, for the time it took. */
   open(picture) {
-    this.store.set({ picture: { at: performance.now(), ...picture } });
+    this.store.set({ picture: { at: performance.now(), ...picture }, latency: null });
     this.again();
   }
 
@@ -51,9 +51,9 @@ export class Session {
 
   /** Show one of them; without a name the fifth, which is a 4 where there are digits: readers change their minds there. */
   async openExample(example) {
-    const at = performance.now();
     const found = example ?? (await this.examples(this.state.model)).slice(0, 5).at(-1);
     if (!found) return;
+    const at = performance.now();
     const bitmap = await fromBase64(found.image);
     if (!example && this.state.picture) return; // a hand was quicker
     this.open({ data: found.image, drawn: found.drawn, from: "example", name: found.label, bitmap, at });
@@ -101,6 +101,7 @@ export class Session {
     const units = trace.hidden_TU?.[0].length ?? 0;
     const unit = this.state.unit < units && this.state.unit ? this.state.unit : liveliest(trace);
     this.store.set({ trace, step, unit });
+    if (this.wantsGates && !gates) this.again();
     if (again) return;
     requestAnimationFrame(() => this.store.set({ latency: performance.now() - picture.at }));
   }

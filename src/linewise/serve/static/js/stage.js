@@ -21,6 +21,8 @@ export class Stage {
     this.caption = h("span");
     this.row = h("div", { className: "scan-line" });
     this.settled = h("div", { className: "settled-line" }, h("span"));
+    this.unread = h("div", { className: "unread" });
+    this.veil = h("div", { className: "veil", "aria-hidden": "true" }, this.unread);
     this.overlay = h("div", { className: "overlay", "aria-hidden": "true" }, this.settled, this.row);
     this.imagePlot = h("div", { className: "plot" }, this.imageCanvas);
     this.element = h("div", { className: "stage" });
@@ -45,7 +47,7 @@ export class Stage {
   assemble() {
     const image = [h("div", { className: "stage-head" }, this.caption), this.imagePlot,
       h("div", { className: "stage-names" }), h("div", { className: "profile" }, this.pixelCanvas)];
-    fill(this.element, image, this.panels.flatMap((panel) => panel.parts), this.overlay);
+    fill(this.element, image, this.panels.flatMap((panel) => panel.parts), this.veil, this.overlay);
     [image, ...this.panels.map((panel) => panel.parts)].forEach((parts, column) => parts.forEach((part, row) => {
       part.style.gridRow = row + 1;
       part.style.gridColumn = column + 1;
@@ -155,10 +157,11 @@ export class Stage {
     const { num_steps: T, step_HW, image_HWC } = this.trace;
     const veil = (y, x) => (T && step_HW && step_HW[y][x] > step ? 0.72 : 0);
     const context = spread(this.imageCanvas, imageSheet(image_HWC, veil), this.size.width, this.size.height);
-    this.row.hidden = !T;
+    this.row.hidden = this.unread.hidden = !T;
     if (!T) return this.hideProfiles();
     if (!this.trace.aligned && step_HW) this.outline(context, step);
     this.row.dataset.step = step;
+    this.unread.style.top = `${(step / T) * this.size.height}px`;
     this.row.style.height = `${Math.max(3, this.size.height / T)}px`;
     this.row.style.transform = `translateY(${((step - 1) / T) * this.size.height}px)`;
     const pixels = pixelsAt(this.trace, step);

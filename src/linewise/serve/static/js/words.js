@@ -27,9 +27,16 @@ export function story(trace) {
   const word = stepWord(trace);
   const turns = answers_T.filter((answer, t) => t && answer !== answers_T[t - 1]).length;
   const before = settled > 1 ? names[answers_T[settled - 2]] : null;
-  if (!before) return `It never changed its mind: ${names[trace.answer]} from the first ${word} on.`;
+  if (!before) return `It never changed its mind: ${names[trace.answer]} from the first ${word} on.${early(trace)}`;
   const left = T - settled;
   const sure = trace.probabilities_TK[settled - 1][trace.answer];
+  const stop = early(trace);
   const rest = left ? ` The last ${left} ${word}${left > 1 ? "s" : ""} changed nothing.` : "";
-  return `Up to ${word} ${settled - 1} it took this for ${before}; ${word} ${settled} made it ${names[trace.answer]} (${percent(sure)}), and it stayed so. It changed its mind ${turns === 1 ? "once" : `${turns} times`}.${rest}`;
+  return `Up to ${word} ${settled - 1} it took this for ${before}; ${word} ${settled} made it ${names[trace.answer]} (${percent(sure)}), and it stayed so. It changed its mind ${turns === 1 ? "once" : `${turns} times`}.${rest}${stop}`;
+}
+
+/** Where it could have stopped reading, if it has a rule for that. */
+function early(trace) {
+  if (!trace.stopped || trace.stopped === trace.num_steps) return "";
+  return ` By its rule for stopping early it would have read only ${trace.stopped} of ${trace.num_steps} ${stepWord(trace)}s.`;
 }
