@@ -111,7 +111,9 @@ class Read {
   }
 
   showAnswer(state) {
-    const { trace, step, latency } = state;
+    const { trace, step, latency, model } = state;
+    if (model !== this.timed) this.time = ""; // another network's time
+    this.timed = model;
     const [first, second] = top(probabilitiesAt(trace, step), trace.class_names, 2);
     const final = !trace.num_steps || step === trace.num_steps;
     this.glyph.textContent = first.name.length > 2 ? first.name.slice(0, 1).toUpperCase() : first.name;
