@@ -256,6 +256,24 @@ def test_networks_without_answers_on_the_way_say_so(visit: Callable) -> None:
     assert scan["x"] > plots[0].bounding_box()["x"] + plots[0].bounding_box()["width"]
 
 
+@pytest.mark.parametrize(("stopped", "told"), [(5, "read only 5 of 8 rows"), (8, ""), (None, "")])
+def test_a_rule_for_stopping_early_is_told(visit: Callable, stopped: int | None, told: str) -> None:
+    seen = visit()
+
+    def with_rule(route) -> None:
+        response = route.fetch()
+        answer = response.json()
+        answer["trace"]["stopped"] = stopped
+        route.fulfill(response=response, body=json.dumps(answer))
+
+    seen.page.route("**/v1/read", with_rule)
+    seen.draw(3)
+    seen.page.wait_for_timeout(400)
+    note = seen.text(".shown > .note >> nth=0")
+    assert "mind" in note
+    assert (told in note) if told else ("stopping early" not in note)
+
+
 def test_colour_photos_are_read_in_colour(visit: Callable, tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
     rng = np.random.default_rng(0)

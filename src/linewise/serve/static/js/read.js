@@ -111,7 +111,9 @@ class Read {
   }
 
   showAnswer(state) {
-    const { trace, step, latency } = state;
+    const { trace, step, latency, model } = state;
+    if (model !== this.timed) this.time = ""; // another network's time
+    this.timed = model;
     const [first, second] = top(probabilitiesAt(trace, step), trace.class_names, 2);
     const final = !trace.num_steps || step === trace.num_steps;
     this.glyph.textContent = initial(first.name);

@@ -45,7 +45,11 @@ export class Session {
   /** Examples for a model, easy ones first; asked for once. */
   examples(model) {
     this.known ??= new Map();
-    if (!this.known.has(model)) this.known.set(model, ask(`v1/examples?model=${encodeURIComponent(model.name)}`).then((found) => found.examples));
+    if (!this.known.has(model)) {
+      const asked = ask(`v1/examples?model=${encodeURIComponent(model.name)}`).then((found) => found.examples);
+      asked.catch(() => this.known.delete(model));
+      this.known.set(model, asked);
+    }
     return this.known.get(model);
   }
 

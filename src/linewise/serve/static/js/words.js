@@ -5,6 +5,7 @@ import { percent, stepWord } from "./dom.js";
 /** What the view shows, in a sentence. */
 export function lead(trace) {
   if (trace && !trace.num_steps) return "Some networks look at the whole picture at once. Choose one that reads, such as an LSTM, to watch it go row by row.";
+  if (trace && !trace.probabilities_TK) return `It reads your picture ${trace.directions === 2 ? "from both ends" : "step by step"} and remembers what it has seen; its answer comes at the very end.`;
   if (trace && !trace.aligned) return `It reads your picture in ${trace.num_steps} steps (${trace.reading}), a few pixels in each, and remembers what it has seen.`;
   return "It reads your picture from the top, one row of pixels at a time, and after every row it says what it believes so far.";
 }
