@@ -255,3 +255,16 @@ def test_a_damaged_run_is_refused_before_anything_listens(
     (run / "model.safetensors").write_bytes(weights)
     found = linewise("serve", run, "--port", shared.port)  # taken: binding it would be told first
     assert (found.code, "checksum differs" in found.err) == (3, True)
+
+
+def test_every_route_of_the_api_gets_only_sound_json(client: Client) -> None:
+    from fastapi import Body
+
+    @client.app.post("/v1/echo")
+    async def echo(value: Any = Body()) -> Any:  # noqa: B008
+        return value
+
+    headers = {"Content-Type": "application/json"}
+    assert client.post("/v1/echo", content=b'{"a": [1, 2.5, "x"]}', headers=headers).json() == {"a": [1, 2.5, "x"]}
+    for broken in (b'{"a": NaN}', b"[" * 100_000 + b"]" * 100_000, b'{"a": 1', b"\xff"):
+        assert client.post("/v1/echo", content=broken, headers=headers).status_code == 400

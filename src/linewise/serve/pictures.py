@@ -8,7 +8,7 @@ from typing import IO, Annotated, Any
 
 import numpy as np
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
@@ -23,6 +23,17 @@ Colour = Annotated[
     list[Annotated[list[Annotated[list[Value], Field(min_length=3, max_length=3)]], Field(min_length=1)]],
     Field(min_length=1),
 ]
+
+
+def _kind(image: Any) -> str:
+    """Grey or colour, by the first pixel, so that an error is told of one of them."""
+    try:
+        return "colour" if isinstance(image[0][0], list) else "grey"
+    except (TypeError, IndexError, KeyError):
+        return "grey"
+
+
+Picture = Annotated[Annotated[Grey, Tag("grey")] | Annotated[Colour, Tag("colour")], Discriminator(_kind)]
 FIELD = "image"
 FORMS = "image/*, multipart/form-data or application/json"
 
@@ -37,7 +48,7 @@ class Pixels(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    images: list[Grey | Colour] = Field(min_length=1, max_length=64)
+    images: list[Picture] = Field(min_length=1)
 
 
 async def read_pictures(request: Request, geometry: Geometry, settings: Settings) -> np.ndarray:
