@@ -24,6 +24,7 @@ from urllib.request import urlopen
 import numpy as np
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
+from scipy.stats import binom
 
 HERE = Path(__file__).parent
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
@@ -141,8 +142,10 @@ def main() -> None:
         page.click("text=Clear")
         times = stroke_times(page)
         chromium.close()
+    low, high = (int(binom.ppf(q, len(times), 0.5)) for q in (0.025, 0.975))
     print(
-        f"{len(times)} strokes: median {statistics.median(times):.0f} ms from pointer to answer, "
+        f"{len(times)} strokes: median {statistics.median(times):.0f} ms from pointer to answer "
+        f"(95 % interval, by order statistics: {times[low - 1]:.0f} to {times[high]:.0f}), "
         f"9 in 10 within {times[int(0.9 * len(times)) - 1]:.0f} ms, most {times[-1]:.0f} ms"
     )
 

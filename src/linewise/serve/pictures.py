@@ -8,7 +8,7 @@ from typing import IO, Annotated, Any
 
 import numpy as np
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
@@ -23,6 +23,17 @@ Colour = Annotated[
     list[Annotated[list[Annotated[list[Value], Field(min_length=3, max_length=3)]], Field(min_length=1)]],
     Field(min_length=1),
 ]
+
+
+def _kind(image: Any) -> str:
+    """Grey or colour, by the first pixel, so that an error is told of one of them."""
+    try:
+        return "colour" if isinstance(image[0][0], list) else "grey"
+    except (TypeError, IndexError, KeyError):
+        return "grey"
+
+
+Picture = Annotated[Annotated[Grey, Tag("grey")] | Annotated[Colour, Tag("colour")], Discriminator(_kind)]
 FIELD = "image"
 FORMS = "image/*, multipart/form-data or application/json"
 
@@ -37,7 +48,7 @@ class Pixels(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    images: list[Grey | Colour] = Field(min_length=1, max_length=64)
+    images: list[Picture] = Field(min_length=1)
 
 
 async def read_pictures(request: Request, geometry: Geometry, settings: Settings) -> np.ndarray:
@@ -49,6 +60,8 @@ async def read_pictures(request: Request, geometry: Geometry, settings: Settings
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
+        if not hasattr(request.state, "json"):  # the guard parses what there is
+            raise Refused(400, "Not JSON", "The body is empty.")
         return await run_in_threadpool(_from_json, request.state.json, geometry, settings)
     if kind == "multipart/form-data":
         async with request.form(max_files=settings.max_parts, max_fields=settings.max_parts) as form:
@@ -116,6 +129,6 @@ def _check_pixels(pixels: int, settings: Settings) -> None:
 
 
 def _unreadable(number: int, sentence: str) -> Refused:
-    if "more than" in sentence:
+    if "more than" in sentence or "far too large" in sentence:
         return Refused(413, "Too many pixels", f"Image {number} {sentence}.")
     return Refused(422, "Not an image", f"Image {number} {sentence}.")
