@@ -22,6 +22,7 @@ def serve(
     name: Annotated[
         list[str] | None, typer.Option(help="A name clients call this server by; may be repeated.")
     ] = None,
+    no_teach: Annotated[bool, typer.Option("--no-teach", help="Let nobody train networks in the page.")] = False,
     threads: Annotated[int, typer.Option(help="Processor threads for the models.", min=1, max=256)] = 1,
 ) -> None:
     """Answer on HTTP: draw and watch at /, the API at /v1/predict, described at /docs."""
@@ -43,7 +44,9 @@ def serve(
     from linewise.serve.desk import Desk
     from linewise.serve.settings import Settings
 
-    settings = Settings(host=host, port=port, token=token, names=tuple(name or ()), threads=threads)
+    settings = Settings(
+        host=host, port=port, token=token, names=tuple(name or ()), threads=threads, teach=not no_teach
+    )
     server.check_address(settings, public)
     torch.set_num_threads(threads)
     desk = Desk.open(runs)

@@ -1,7 +1,7 @@
 """Small readers trained on the spot from a visitor's drawings: one at a time, in a thread of their own.
 
-They are real runs: the same loop, the same records and the same files as `linewise train`, kept in a temporary folder
-until someone saves them. What is not saved is forgotten when the server stops.
+They are real runs: the same loop, the same records and the same files as `linewise train`, kept in a temporary
+folder until someone saves them. What is not saved is forgotten when the server stops.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 from linewise.foundations.errors import LinewiseError
 from linewise.foundations.records import Epoch
 from linewise.serve.batching import Batcher
-from linewise.serve.desk import Desk, RunModel, Served
+from linewise.serve.desk import Desk, Served
 from linewise.serve.errors import Refused
 from linewise.serve.lesson import Lesson, learn
 
@@ -126,7 +126,9 @@ class Teaching:
                 self._count += 1
                 name = f"taught-{self._count}"
             if self._workplace is None:
-                self._workplace = tempfile.TemporaryDirectory(prefix="linewise-taught-", ignore_cleanup_errors=True)
+                self._workplace = tempfile.TemporaryDirectory(
+                    prefix="linewise-taught-", ignore_cleanup_errors=True
+                )
             lesson = Lesson.of(name, Path(self._workplace.name), class_names, drawings, self.threads)
             self.progress = Progress(
                 phase="training",
@@ -192,7 +194,7 @@ class Teaching:
             )
 
         try:
-            saved, record = learn(lesson, on_step, on_epoch)
+            answerer, record = learn(lesson, on_step, on_epoch)
         except _Stop as stop:
             self.progress = replace(self.progress, phase="stopped", message=str(stop))
         except LinewiseError as error:
@@ -204,13 +206,14 @@ class Teaching:
         else:
             name = lesson.name
             with self._lock:
-                served = Served(name, RunModel(saved, name), saved, lesson.job.path, None)
+                served = Served(name, answerer, answerer.saved, lesson.job.path, None)
                 self.desk.add(served)
                 self.batcher.add(name, served.answerer)
                 train_s = record.times.train_s if record.times else 0.0
-                self.progress = replace(self.progress, phase="ready", train_s=round(train_s, 2))
-                self._taught[name] = self.progress
+                ready = replace(self.progress, phase="ready", train_s=round(train_s, 2))
+                self._taught[name] = ready
                 self._forget()
+                self.progress = ready
 
     def _forget(self) -> None:
         for name in list(self._taught)[:-MOST_MODELS]:

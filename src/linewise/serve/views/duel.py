@@ -13,13 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from linewise.analysis.intervals import accuracy, difference
 from linewise.foundations.records import Latency
 from linewise.serve.desk import Served
+from linewise.serve.routes import ALWAYS, find, refusals
 from linewise.serve.views.examples import png
 from linewise.serve.views.mistakes import ModelQuery, Most
 from linewise.serve.views.picture import Base64, prepare
-from linewise.serve.views.records import NotTested, Picture, Share, Tested, cost, pictures, tested
-from linewise.serve.views.served import ModelName, served
+from linewise.serve.views.records import ModelName, NotTested, Picture, Share, Tested, cost, pictures, tested
 
-router = APIRouter()
+router = APIRouter(responses=refusals(*ALWAYS, 404, 422))
 MOST_REPEATS, MOST_TIMING_S = 25, 0.4
 
 
@@ -34,7 +34,7 @@ class DuelRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    models: Annotated[list[ModelName], Field(min_length=2, max_length=2)]
+    models: Annotated[list[ModelName], Field(min_length=2, max_length=2, description="Two of `/v1/page`.")]
     image: Base64
     drawn: bool = False
     repeats: Annotated[int, Field(ge=0, le=MOST_REPEATS)] = 0
@@ -73,7 +73,7 @@ class DuelAnswer(BaseModel):
 @router.post("/v1/duel")
 async def duel(asked: DuelRequest, request: Request) -> DuelAnswer:
     """Two networks on the same picture: answers, cost, and latency measured here and now."""
-    chosen = [served(request, name) for name in asked.models]
+    chosen = [find(request, name) for name in asked.models]
     settings = request.app.state.settings
 
     def see() -> list[np.ndarray]:
@@ -93,7 +93,7 @@ async def duel(asked: DuelRequest, request: Request) -> DuelAnswer:
 
 
 def timed(chosen: list[Served], sights: list[np.ndarray], repeats: int) -> list[Latency | None]:
-    """Times of one picture, warm, taken in turns so that what slows the machine slows both; cut short after 0.4 s."""
+    """Times of one picture, warm, in turns so that what slows the machine slows both; cut short after 0.4 s."""
     until, taken = time.perf_counter() + MOST_TIMING_S, [[] for _ in chosen]
     for _ in range(repeats):
         for times, each, x_HWC in zip(taken, chosen, sights, strict=True):
@@ -152,9 +152,11 @@ class DisagreementsAnswer(BaseModel):
 
 
 @router.get("/v1/disagreements")
-async def disagreements(request: Request, right: ModelQuery, wrong: ModelQuery, most: Most = 60) -> DisagreementsAnswer:
+async def disagreements(
+    request: Request, right: ModelQuery, wrong: ModelQuery, most: Most = 60
+) -> DisagreementsAnswer:
     """Test images that one network recognises and the other does not."""
-    return await asyncio.to_thread(_disagreements, served(request, right), served(request, wrong), most)
+    return await asyncio.to_thread(_disagreements, find(request, right), find(request, wrong), most)
 
 
 def _disagreements(first: Served, second: Served, most: int) -> DisagreementsAnswer:

@@ -13,10 +13,10 @@ from linewise.analysis.confusion import confusion, recalls, worst_pairs
 from linewise.analysis.intervals import accuracy
 from linewise.serve.desk import Served
 from linewise.serve.errors import Refused
+from linewise.serve.routes import ALWAYS, find, refusals
 from linewise.serve.views.records import NotTested, Picture, Share, Tested, pictures, tested
-from linewise.serve.views.served import served
 
-router = APIRouter()
+router = APIRouter(responses=refusals(*ALWAYS, 404, 422))
 MOST_CLASSES = 60
 """A matrix of more classes is not sent; the most frequent confusions are."""
 MOST_PAIRS = 12
@@ -82,7 +82,7 @@ class GalleryAnswer(BaseModel):
 @router.get("/v1/confusion")
 async def confusion_of(request: Request, model: ModelQuery) -> ConfusionAnswer:
     """Which class a network takes for which, on all test images of its study."""
-    return await asyncio.to_thread(_confusion, served(request, model))
+    return await asyncio.to_thread(_confusion, find(request, model))
 
 
 def _confusion(chosen: Served) -> ConfusionAnswer:
@@ -129,7 +129,7 @@ async def gallery(
     request: Request, model: ModelQuery, true: ClassQuery, predicted: ClassQuery, most: Most = 60
 ) -> GalleryAnswer:
     """Test images of one class that a network gave one answer."""
-    return await asyncio.to_thread(_gallery, served(request, model), true, predicted, most)
+    return await asyncio.to_thread(_gallery, find(request, model), true, predicted, most)
 
 
 def _gallery(chosen: Served, true: int, predicted: int, most: int) -> GalleryAnswer:

@@ -50,9 +50,7 @@ class Page(BaseModel):
 async def page(request: Request) -> Page:
     """The models that the page offers."""
     desk: Desk = request.app.state.desk
-    return Page(
-        models=[told(served) for served in desk.models.values()], teach=request.app.state.settings.teach
-    )
+    return Page(models=[told(served) for served in desk.models.values()], teach=request.app.state.settings.teach)
 
 
 def told(served: Served) -> PageModel:

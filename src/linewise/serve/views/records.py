@@ -1,10 +1,11 @@
-"""What the study's records say of a model on the desk: its answers on the test images, their pictures, its cost."""
+"""What a study's records say of a model on the desk: its answers on test images, their pictures, its cost."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -17,6 +18,7 @@ from linewise.foundations.records import Cost, RunRecord
 from linewise.serve.desk import Served
 from linewise.serve.views.examples import png
 
+ModelName = Annotated[str, Field(max_length=200, description="One of `/v1/page`.", examples=["lstm-0"])]
 DAMAGED = "The records of {} cannot be read; `linewise report` tells why."
 
 
@@ -118,9 +120,7 @@ def pictures(
     for place in places_G:
         index = int(gallery.indices_G[place])
         answered = [int(each.answers.predicted_N[index]) for each in found]
-        sure = [
-            float(each.answers.probabilities_NK[index, k]) for each, k in zip(found, answered, strict=True)
-        ]
+        sure = [float(each.answers.probabilities_NK[index, k]) for each, k in zip(found, answered, strict=True)]
         told.append(
             Picture(
                 index=index,
@@ -157,4 +157,4 @@ def _read(study: Path, run: Path, changed: int) -> Tested | None:
 
 
 def _within(indices_G: np.ndarray, count: int) -> bool:
-    return 0 <= int(indices_G.min()) and int(indices_G.max()) < count
+    return int(indices_G.min()) >= 0 and int(indices_G.max()) < count

@@ -13,13 +13,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from linewise.analysis.intervals import wilson
 from linewise.serve.errors import Refused
 from linewise.serve.lesson import PAPER
+from linewise.serve.routes import ALWAYS, refusals
 from linewise.serve.teaching import Phase, Progress, Teaching
 from linewise.serve.views.page import PageModel, told
 from linewise.serve.views.picture import prepare_ink
-from linewise.serve.views.records import Share
-from linewise.serve.views.served import ModelName
+from linewise.serve.views.records import ModelName, Share
 
-router = APIRouter()
+router = APIRouter(responses=refusals(*ALWAYS))
 FEWEST_CLASSES, MOST_CLASSES = 2, 10
 FEWEST_DRAWINGS, MOST_DRAWINGS = 3, 20
 MOST_MEGAPIXELS = 4.0
@@ -40,7 +40,8 @@ def _plain(name: str) -> str:
 
 ClassName = Annotated[str, Field(min_length=1, max_length=40, examples=["star"]), AfterValidator(_plain)]
 Drawing = Annotated[
-    str, Field(min_length=1, max_length=200_000, description="A PNG or JPEG, in base64.", examples=["iVBORw0KGgo="])
+    str,
+    Field(min_length=1, max_length=200_000, description="A PNG or JPEG, in base64.", examples=["iVBORw0KGgo="]),
 ]
 
 
@@ -54,7 +55,7 @@ class TaughtClass(BaseModel):
 
 
 class TeachRequest(BaseModel):
-    """What a reader is to learn. A quarter of the drawings of each class, at least one, is kept apart to examine it."""
+    """What a reader is to learn; a quarter of the drawings of each class, at least one, only examines it."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -107,7 +108,7 @@ async def state(request: Request) -> TeachState:
     return _state(request)
 
 
-@router.post("/v1/teach", status_code=202)
+@router.post("/v1/teach", status_code=202, responses=refusals(409, 422))
 async def teach(asked: TeachRequest, request: Request) -> TeachState:
     """Train a small reader on drawings; it answers at once, `GET` tells how far it is."""
     teaching = _allowed(request)
@@ -131,7 +132,7 @@ async def cancel(request: Request) -> TeachState:
     return _state(request)
 
 
-@router.post("/v1/teach/save")
+@router.post("/v1/teach/save", responses=refusals(404, 409, 422))
 async def save(asked: SaveRequest, request: Request) -> TeachState:
     """Write a taught model as a run under `runs/`, for `linewise predict` and `linewise serve`."""
     teaching = _allowed(request)
@@ -191,6 +192,4 @@ def _state(request: Request) -> TeachState:
 
 def _share(progress: Progress) -> Share:
     low, high = wilson(progress.right, progress.num_apart)
-    return Share(
-        estimate=progress.right / progress.num_apart, low=low, high=high, num_images=progress.num_apart
-    )
+    return Share(estimate=progress.right / progress.num_apart, low=low, high=high, num_images=progress.num_apart)

@@ -9,7 +9,7 @@ const EVERY_MS = 250;
 const HEIGHT = 70;
 
 export class Pupil {
-  constructor(context, { start, ready, changed }) {
+  constructor(context, { start, ready, changed, open }) {
     Object.assign(this, { context, start, ready, changed, state: null });
     this.train = h("button", { type: "button", className: "main", onclick: () => this.begin() }, "Train");
     this.cancel = h("button", { type: "button", hidden: true, onclick: () => this.stop() }, "Cancel");
@@ -20,7 +20,7 @@ export class Pupil {
     this.curve = h("figure", { className: "curve", hidden: true }, this.canvas, h("figcaption", { className: "note" }, "Error on the drawings it learns from, from the first pass to the last"));
     this.told = h("p", { className: "pupil-told" });
     this.save = h("button", { type: "button", onclick: () => this.keep() }, "Save as a run");
-    const go = (name) => () => { this.context.session.choose(this.state.model); this.context.go(name); };
+    const go = (view) => () => open(this.state.model, view);
     this.after = h("div", { className: "tools", hidden: true }, h("button", { type: "button", onclick: go("read") }, "Open in Read"), h("button", { type: "button", onclick: go("cell") }, "Inside its cell"), this.save);
     this.saved = h("p", { className: "note saved", hidden: true });
     this.element = h("div", { className: "card pupil" }, h("h2", {}, "The network"), h("div", { className: "tools" }, this.train, this.cancel),

@@ -5,7 +5,7 @@ import { bar, h, fill, initial, percent } from "./dom.js";
 import { Pad } from "./draw.js";
 import { Lesson } from "./lesson.js";
 import { Pupil } from "./pupil.js";
-import { fromFile, hearPictures } from "./sources.js";
+import { fromBase64, fromFile, hearPictures } from "./sources.js";
 import { top } from "./trace.js";
 
 const SIDE = 280;
@@ -19,7 +19,7 @@ class Teach {
     Object.assign(this, { root, context, session: context.session, picture: null, model: null });
     this.pad = new Pad({ onChange: () => this.drawn(), label: "Pad to draw on with mouse, finger or pen; pictures can be chosen with the keyboard" });
     this.lesson = new Lesson({ take: () => this.take(), changed: () => this.follow() });
-    this.pupil = new Pupil(context, { start: () => this.start(), ready: (model) => this.ready(model), changed: () => this.follow() });
+    this.pupil = new Pupil(context, { start: () => this.start(), ready: (model) => this.ready(model), changed: () => this.follow(), open: (name, view) => this.open(name, view) });
     this.undo = h("button", { type: "button", onclick: () => this.pad.undo() }, "Undo");
     this.clear = h("button", { type: "button", onclick: () => this.wipe() }, "Clear");
     this.file = h("input", { type: "file", accept: "image/*", id: "teach-file", className: "unseen", onchange: () => this.chosen() });
@@ -39,17 +39,19 @@ class Teach {
     fill(root, h("h1", {}, "Teach it your own signs"),
       h("p", { className: "lead" }, "Name two classes or more, draw each at least three times, and a small LSTM learns to tell them apart while you wait: the same training as anywhere else, on your drawings."),
       context.teach ? h("div", { className: "two" }, pad, h("div", {}, this.lesson.element, this.pupil.element)) : off);
-    root.addEventListener("keydown", (event) => this.key(event));
+    this.hear = (event) => this.key(event);
     this.follow();
   }
 
   enter() {
     if (!this.context.teach) return;
+    document.addEventListener("keydown", this.hear);
     this.hearing = hearPictures(document.body, (file) => this.bring(file));
     this.pupil.enter();
   }
 
   leave() {
+    document.removeEventListener("keydown", this.hear);
     this.hearing?.();
     this.latest.cancel();
     this.pupil.leave();
@@ -103,6 +105,16 @@ class Teach {
     } catch (error) {
       this.context.warn(error.message);
     }
+  }
+
+  /** Go and watch it read what is on the pad, or else the first of the drawings. */
+  async open(name, view) {
+    const { session } = this.context;
+    const data = this.picture ?? this.lesson.classes.flatMap((each) => each.drawings)[0];
+    const source = this.picture && !this.pad.empty ? { from: "pad", lines: this.pad.lines } : data && { from: "file", bitmap: await fromBase64(data) };
+    session.choose(name);
+    if (data) session.open({ data, drawn: true, ...source });
+    this.context.go(view);
   }
 
   /** Buttons as the pad and the classes allow. */
