@@ -132,6 +132,14 @@ async def cancel(request: Request) -> TeachState:
     return _state(request)
 
 
+@router.api_route("/v1/teach", methods=["HEAD", "OPTIONS", "PATCH", "PUT", "TRACE"], include_in_schema=False)
+async def others() -> None:
+    """Refuse the other methods; a router of several routes would name those of the first only."""
+    raise Refused(
+        405, "Method not allowed", "This address does not take this method.", {"Allow": "GET, POST, DELETE"}
+    )
+
+
 @router.post("/v1/teach/save", responses=refusals(404, 409, 422))
 async def save(asked: SaveRequest, request: Request) -> TeachState:
     """Write a taught model as a run under `runs/`, for `linewise predict` and `linewise serve`."""
