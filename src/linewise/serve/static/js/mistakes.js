@@ -73,7 +73,7 @@ class Mistakes {
     const { class_names: names, counts_KK } = this.found;
     const [count, all] = [counts_KK[t][p], counts_KK[t].reduce((a, b) => a + b, 0)];
     const start = t === p ? `${names[t]} recognised` : `${names[t]} taken for ${names[p]}`;
-    return `${start}: ${grouped(count)} of ${grouped(all)}${all ? ` (${percent(count / all)})` : ""}`;
+    return `${start}: ${grouped(count)} of ${grouped(all)}${count ? ` (${((100 * count) / all).toFixed(1)}\u00a0%)` : ""}`;
   }
 
   async open({ true: t, predicted: p }, { quietly = false, most = FIRST } = {}) {

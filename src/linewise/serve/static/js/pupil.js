@@ -3,7 +3,6 @@
 import { h, fill } from "./dom.js";
 import { styled } from "./colours.js";
 import { prepare } from "./picture.js";
-import { points } from "./gallery.js";
 
 const EVERY_MS = 250;
 const HEIGHT = 70;
@@ -141,5 +140,5 @@ function words(state) {
 
 function doubt(apart, kept) {
   if (!apart) return "";
-  return `${kept < 30 ? "So few cannot tell much: on" : "On"} new drawings like these it may be right on ${points(apart.low).replace(/\..*/, "")} to ${points(apart.high).replace(/\..*/, "")}\u00a0% (95\u00a0% interval).`;
+  return `${kept < 30 ? "So few cannot tell much: on" : "On"} new drawings like these it may be right on ${Math.round(100 * apart.low)} to ${Math.round(100 * apart.high)}\u00a0% (95\u00a0% interval).`;
 }
