@@ -91,7 +91,8 @@ def _flat(found: Outline, where: str) -> None:
             f"it holds {strange[0]}", where=where, expected="one flat graph, as Linewise writes it", mend=MAKE_IT
         )
     if found.ir_version > IR_VERSION or set(found.opsets) != {""} or found.opsets[""] > OPSET:
-        versions = ", ".join(f"{name!r} {version}" if name else f"opset {version}" for name, version in found.opsets.items())
+        named = ((repr(domain) if domain else "opset", version) for domain, version in found.opsets.items())
+        versions = ", ".join(f"{domain} {version}" for domain, version in named)
         raise SavedModelError(
             f"IR version {found.ir_version}, {versions[:200]}",
             where=where,
