@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from linewise.cli import bench, calibrate, compare, data, evaluate, models, predict, readings, report, train, tune
+from linewise.cli import (
+    bench,
+    calibrate,
+    compare,
+    data,
+    evaluate,
+    export,
+    models,
+    predict,
+    readings,
+    report,
+    train,
+    tune,
+)
 
 app = typer.Typer(
     name="linewise",
@@ -41,6 +54,7 @@ app.command("tune")(tune.tune)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
+app.command("export")(export.export)
 app.command("models")(models.models)
 app.command("readings")(readings.readings)
 app.command("calibrate")(calibrate.calibrate)

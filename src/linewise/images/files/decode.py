@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from dataclasses import dataclass
@@ -67,6 +68,21 @@ def read_header(path: str | Path, max_megapixels: float) -> Header | str:
         return _sentence(path, error)
 
 
+def starts_an_image(content: bytes) -> bool:
+    """Whether these bytes begin as an image does; it may be cut off or damaged further on."""
+    from PIL import UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _open(io.BytesIO(content)).close()
+    except UnidentifiedImageError:
+        return False
+    except Exception:  # decoders raise anything on damaged files
+        return True
+    return True
+
+
 def decode(file: str | Path | IO[bytes], geometry: Geometry, max_megapixels: float) -> Decoded | str:
     """Decode a file and bring it to a shape; a sentence when that cannot be done.
 
@@ -80,7 +96,7 @@ def decode(file: str | Path | IO[bytes], geometry: Geometry, max_megapixels: flo
         return _sentence(file, error)
 
 
-def decode_quietly(file: str | Path, geometry: Geometry, max_megapixels: float) -> Decoded | str:
+def decode_quietly(file: str | Path | IO[bytes], geometry: Geometry, max_megapixels: float) -> Decoded | str:
     """`decode` for use in threads: the caller has silenced warnings, which Python does for all threads at once."""
     try:
         return _decode(file, geometry, max_megapixels)
