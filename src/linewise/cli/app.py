@@ -17,6 +17,7 @@ from linewise.cli import (
     predict,
     readings,
     report,
+    serve,
     train,
     tune,
 )
@@ -55,6 +56,7 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
+app.command("serve")(serve.serve)
 app.command("models")(models.models)
 app.command("readings")(readings.readings)
 app.command("calibrate")(calibrate.calibrate)

@@ -54,7 +54,7 @@ class Decoded:
     coloured: bool
 
 
-def read_header(path: str | Path, max_megapixels: float) -> Header | str:
+def read_header(path: str | Path | IO[bytes], max_megapixels: float) -> Header | str:
     """Size (with the EXIF orientation applied) and mode; a sentence when the file is no image or too large."""
     try:
         with _open(path) as image:
