@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_exports import images, lstm
 
 from linewise.export.card import IR_VERSION, OPSET, PREFIX, OnnxCard
 from linewise.export.parity import BATCHES, TOLERANCE
 from linewise.models import list_models
+from tiny_exports import images, lstm
 
 PAGE = (Path(__file__).parents[2] / "docs" / "export.md").read_text(encoding="utf-8")
 
