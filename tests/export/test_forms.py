@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from functools import cache
 from typing import Any
 
@@ -54,7 +56,19 @@ def test_a_network_of_timm_says_why_not() -> None:
     )
 
 
-@pytest.mark.parametrize("name", CLAIM)
+LONG = bool(os.environ.get("LINEWISE_LONG_TESTS"))
+NOT_TODAY = (
+    "written with LINEWISE_LONG_TESTS=1 only: half a minute each; made of the parts of those that are written"
+)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.skipif(name.startswith(DEEP) and not LONG, reason=NOT_TODAY))
+        for name in CLAIM
+    ],
+)
 def test_answers_as_torch_does(name: str) -> None:
     saved, found = standard(name)
     deep = name.startswith(DEEP)
@@ -73,6 +87,19 @@ def test_answers_as_torch_does(name: str) -> None:
     with torch.no_grad():
         expected_NK = torch.softmax(saved.network(x_BCHW), dim=1).numpy()
     np.testing.assert_allclose(found.model.probabilities(images_NHWC), expected_NK, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name in CLAIM if name.startswith(DEEP)])
+def test_deep_networks_are_made_of_the_parts_of_small_ones(name: str) -> None:
+    """What the exporter meets in a deep Sequencer, it met in a small one."""
+
+    def parts(name: str) -> set[tuple[type, type]]:
+        modules = list(small(name).network.modules())
+        return {(type(module), type(child)) for module in modules for child in module.children()}
+
+    like = "sequencer1d_nano" if name == "sequencer1d_s" else re.sub("_[sml](?=_|$)", "_tiny", name)
+    assert like in CLAIM
+    assert parts(name) <= parts(like) | parts("sequencer2d_tiny")  # it shrinks between stages
 
 
 @pytest.mark.parametrize("name", ONE_WAY)

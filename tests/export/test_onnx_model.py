@@ -135,6 +135,19 @@ def test_without_onnxruntime_it_says_what_to_install(tmp_path: Path, monkeypatch
         load_onnx(write(tmp_path / "m.onnx", lstm()[1].data))
 
 
+def test_onnx_runtime_does_not_report_home(tmp_path: Path) -> None:
+    """Left alone, it keeps its events in a database in the home folder until it can send them."""
+    path = write(tmp_path / "m.onnx", lstm()[1].data)
+    code = "import sys, numpy as np; from linewise.export.onnx_model import load_onnx\n"
+    code += "load_onnx(sys.argv[1]).probabilities(np.zeros((1, 8, 8, 1), np.uint8))"
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {k: v for k, v in os.environ.items() if k not in ("ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME")}
+    environment |= {"HOME": str(home), "TMPDIR": str(home)}
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True, env=environment)
+    assert not list(home.rglob("*onnxruntime*"))
+
+
 def outside(model: onnx.ModelProto) -> None:
     weight = model.graph.initializer[0]
     size = len(weight.raw_data)

@@ -13,6 +13,7 @@ import torch
 from linewise.export.card import IR_VERSION, OPSET
 from linewise.export.forms import Plan
 from linewise.export.opening import IMAGES, MOST_BYTES
+from linewise.export.runtime import runtime
 from linewise.foundations.errors import ConfigError, missing_extra
 
 NOISY = (
@@ -69,7 +70,8 @@ def write_graph(plan: Plan) -> Any:
 
 
 def _require() -> None:
-    for package in ("onnx", "onnxscript", "onnxruntime"):
+    runtime("`linewise export`")
+    for package in ("onnx", "onnxscript"):
         try:
             __import__(package)
         except ImportError:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from linewise.export.card import IR_VERSION, OPSET, OnnxCard, read_card
+from linewise.export.runtime import runtime
 from linewise.export.wire import Outline, outline
-from linewise.foundations.errors import SavedModelError, missing_extra
+from linewise.foundations.errors import SavedModelError
 
 MOST_BYTES = (2 << 30) - 1
 """Protobuf's own limit."""
@@ -107,10 +108,7 @@ def start(data: bytes, where: str, threads: int) -> Any:
     Raises:
         SavedModelError: it refuses the graph. ConfigError: it is not installed.
     """
-    try:
-        import onnxruntime
-    except ImportError:
-        raise missing_extra("onnxruntime", "onnx", "answering with an ONNX file") from None
+    onnxruntime = runtime("answering with an ONNX file")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what is wrong is said below, once
     options.intra_op_num_threads = threads
