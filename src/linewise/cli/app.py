@@ -12,6 +12,7 @@ from linewise.cli import (
     compare,
     data,
     evaluate,
+    export,
     models,
     predict,
     readings,
@@ -54,6 +55,7 @@ app.command("tune")(tune.tune)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
+app.command("export")(export.export)
 app.command("serve")(serve.serve)
 app.command("models")(models.models)
 app.command("readings")(readings.readings)

@@ -4,4 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-router = APIRouter()
+from linewise.serve.views import examples, page, read
+
+router = APIRouter(tags=["page"])
+for part in (page, read, examples):
+    router.include_router(part.router)
