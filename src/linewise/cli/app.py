@@ -11,6 +11,7 @@ from linewise.cli import (
     calibrate,
     compare,
     data,
+    demo,
     evaluate,
     export,
     models,
@@ -57,6 +58,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.command("serve")(serve.serve)
+app.command("demo")(demo.demo)
 app.command("models")(models.models)
 app.command("readings")(readings.readings)
 app.command("calibrate")(calibrate.calibrate)

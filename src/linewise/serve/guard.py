@@ -55,6 +55,7 @@ class Guard:
         if not path.startswith("/"):
             raise Refused(400, "Not an address", "An address begins with a slash.")
         self._doors.check_names(headers)
+        self._check_header(scope)
         if scope["method"] == "GET" and self._doors.enters(path, scope["query_string"]):
             await self._enter()(scope, exchange.receive, exchange.send)
             return
@@ -70,6 +71,14 @@ class Guard:
                 await self._app(scope, body.receive, exchange.send)
             finally:
                 body.release()
+
+    def _check_header(self, scope: Scope) -> None:
+        """h11 limits headers that come in pieces only; these came in one."""
+        size = len(scope.get("raw_path", b"")) + len(scope["query_string"])
+        size += sum(len(name) + len(value) + 4 for name, value in scope["headers"])
+        if size > self._settings.max_header_bytes:
+            limit = f"{self._settings.max_header_bytes:,} bytes"
+            raise Refused(431, "Too large a header", f"Address and header may have {limit}.")
 
     def _enter(self) -> Response:
         response = RedirectResponse("/", 303)

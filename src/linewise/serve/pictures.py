@@ -49,6 +49,8 @@ async def read_pictures(request: Request, geometry: Geometry, settings: Settings
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
+        if not hasattr(request.state, "json"):  # the guard parses what there is
+            raise Refused(400, "Not JSON", "The body is empty.")
         return await run_in_threadpool(_from_json, request.state.json, geometry, settings)
     if kind == "multipart/form-data":
         async with request.form(max_files=settings.max_parts, max_fields=settings.max_parts) as form:
@@ -116,6 +118,6 @@ def _check_pixels(pixels: int, settings: Settings) -> None:
 
 
 def _unreadable(number: int, sentence: str) -> Refused:
-    if "more than" in sentence:
+    if "more than" in sentence or "far too large" in sentence:
         return Refused(413, "Too many pixels", f"Image {number} {sentence}.")
     return Refused(422, "Not an image", f"Image {number} {sentence}.")
