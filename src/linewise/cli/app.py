@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from linewise.cli import bench, calibrate, compare, data, evaluate, models, predict, readings, report, train, tune
+from linewise.cli import (
+    bench,
+    calibrate,
+    compare,
+    data,
+    evaluate,
+    models,
+    predict,
+    readings,
+    report,
+    sharing,
+    train,
+    tune,
+)
 
 app = typer.Typer(
     name="linewise",
@@ -46,4 +59,6 @@ app.command("readings")(readings.readings)
 app.command("calibrate")(calibrate.calibrate)
 app.command("report")(report.report)
 app.command("bench")(bench.bench)
+app.command("push")(sharing.push)
+app.command("pull")(sharing.pull)
 app.add_typer(data.app, name="data", help="Check and fetch images.")
