@@ -68,6 +68,7 @@ def _page(card: ModelCard, name: str, data: str, measured: list[tuple[str, float
         for split, accuracy, low, high, n in measured
     )
     table = f"| images | accuracy | 95 % interval, over images | n |\n|---|---|---|---|\n{accuracies}\n"
+    more = " …" if len(card.class_names) > 40 else ""
     facts = "\n".join(
         f"- {key}: {_quoted(str(value))}" for key, value in card.trained.items() if not isinstance(value, dict)
     )
@@ -75,7 +76,7 @@ def _page(card: ModelCard, name: str, data: str, measured: list[tuple[str, float
 
 The network {_quoted(network.name)} with sizes {_quoted(json.dumps(network.sizes))}, trained by Linewise
 {card.linewise_version} on {_quoted(data)}. It takes {channels} images of {height}×{width} pixels, prepared as
-`model.json` says, and tells {len(card.class_names)} classes apart: {classes}{" …" if len(card.class_names) > 40 else ""}.
+`model.json` says, and tells {len(card.class_names)} classes apart: {classes}{more}.
 
 {table if measured else "Its accuracy is not recorded here."}
 One run speaks of one seed; a study over several seeds says more.

@@ -5,8 +5,8 @@ SHELF/NAME/config.json          the network, for programs that look for this fil
 SHELF/NAME/model.json           all it takes to answer: network, classes, preprocessing
 SHELF/NAME/model.safetensors    the weights
 SHELF/NAME/SHA256SUMS           a checksum of each file; `sha256sum -c` reads it
-and what else the run has of run.json, epochs.csv, stop.json, estimator.json. Nothing leaves the machine, nothing is
-unpickled.
+and what else the run has of run.json, epochs.csv, stop.json, estimator.json. Nothing leaves the machine,
+nothing is unpickled.
 """
 
 from __future__ import annotations
