@@ -1,4 +1,4 @@
-"""A tracker told while a study goes on, in a thread of its own: a slow one delays no run, a failing one stops none."""
+"""A tracker told while a study goes on, in a thread of its own: slow or failing, it stops no run."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def tell(path: Path, tracker: Tracker) -> list[str]:
     """Tell an opened tracker of what is on disk."""
     study, runs = _runs(path)
     if study is not None:
-        tracker.begin(Identity.of_study(path, study.spec()))
+        tracker.begin(Identity.of_study(study.path, study.spec()))
     elif runs:
         record = runs[0].record
         tracker.begin(Identity.of_run(path, record.model, record.recipe, record.seed, record.data_fingerprint))

@@ -73,18 +73,33 @@ class TensorBoard(Tracker):
 
     def _parameters(self, facts: Facts) -> None:
         """As a table for people, with the model card, and for the HParams page."""
-        from tensorboard.plugins.hparams import api
-
         rows = "\n".join(f"| {key} | {value} |" for key, value in {**facts.parameters, **facts.tags}.items())
         self._text(facts.key, "parameters", f"| | |\n|---|---|\n{rows}")
         if facts.card:
             self._text(facts.key, "model_card", facts.card)
-        self._write(facts.key, 0, api.hparams_pb(facts.parameters, trial_id=facts.key))
+        self._hyperparameters(facts)
+
+    def _hyperparameters(self, facts: Facts) -> None:
+        from tensorboard.plugins.hparams import metadata
+        from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionStartInfo  # pyright: ignore
+
+        info = SessionStartInfo(group_name=facts.key, start_time_secs=time.time())
+        for name, value in facts.parameters.items():
+            if isinstance(value, str):
+                info.hparams[name].string_value = value
+            else:
+                info.hparams[name].number_value = value
+        content = metadata.create_summary_metadata(HParamsPluginData(session_start_info=info))
+        self._add(
+            facts.key,
+            0,
+            {"tag": metadata.SESSION_START_INFO_TAG, "metadata": content, "tensor": metadata.NULL_TENSOR},
+        )
 
     def _text(self, key: str, tag: str, text: str) -> None:
-        from tensorboard.compat.proto.summary_pb2 import SummaryMetadata
-        from tensorboard.compat.proto.tensor_pb2 import TensorProto
-        from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
+        from tensorboard.compat.proto.summary_pb2 import SummaryMetadata  # pyright: ignore
+        from tensorboard.compat.proto.tensor_pb2 import TensorProto  # pyright: ignore
+        from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto  # pyright: ignore
         from tensorboard.plugins.text.metadata import create_summary_metadata
 
         metadata: SummaryMetadata = create_summary_metadata(display_name="", description="")
@@ -94,7 +109,7 @@ class TensorBoard(Tracker):
 
     def _image(self, key: str, tag: str, png: bytes, step: int) -> None:
         from PIL import Image
-        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore
 
         with Image.open(io.BytesIO(png)) as image:
             width, height = image.size
@@ -102,12 +117,12 @@ class TensorBoard(Tracker):
         self._add(key, step, {"tag": tag, "image": image})
 
     def _add(self, key: str, step: int, value: dict[str, Any]) -> None:
-        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore
 
         self._write(key, step, Summary(value=[Summary.Value(**value)]))
 
     def _write(self, key: str, step: int, summary: Any) -> None:
-        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.event_pb2 import Event  # pyright: ignore
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
         if key not in self._writers:

@@ -12,6 +12,7 @@ from linewise.cli import (
     compare,
     data,
     evaluate,
+    log,
     models,
     predict,
     readings,
