@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from studies import make_study
 
 import linewise as package
 from linewise.adapters import live, log, telling
@@ -21,6 +20,7 @@ from linewise.adapters.tracker import Tracker
 from linewise.foundations.errors import ConfigError, DataError
 from linewise.foundations.folder import StudyFolder
 from linewise.study.events import Events
+from studies import make_study
 
 QUICK = {"models": ["gru", "linear"], "epochs": 2, "budget": 3000, "seeds": 1, "jobs": 0, "report": False}
 SMALL = {**QUICK, "split_options": {"images": 200}}
