@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from linewise.study.heartbeat import Beat
 
 PATIENCE_S = 120.0
 """How long the end of a study waits for a tracker."""
+SETTLE_S = 20.0
+"""How long the timing of the networks waits for one."""
 
 
 @contextmanager
@@ -51,7 +54,9 @@ class _Live:
 
     def __init__(self, tracker: Tracker, path: Path) -> None:
         self.tracker, self.path = tracker, path
-        self.events = Events(planned=self._planned, progress=self._progress, ended=self._ended)
+        self.events = Events(
+            planned=self._planned, progress=self._progress, ended=self._ended, opened=self._opened
+        )  # fmt: skip
         self.failure = ""
         self._told: dict[str, int] = {}
         self._class_names: list[str] = []
@@ -99,6 +104,13 @@ class _Live:
         path = self.path / "runs" / key if self._is_study else self.path
         if (path / "run.json").is_file():
             self._tasks.put(lambda: self.tracker.finish(self._facts(path)))
+
+    def _opened(self, runs: int) -> None:
+        """Networks are timed next: first let what waits be told, so that it takes no time from them."""
+        settled, latest = threading.Event(), time.monotonic() + SETTLE_S
+        self._tasks.put(settled.set)
+        while not (settled.wait(0.05) or self.failure or time.monotonic() > latest):
+            pass
 
     def _facts(self, path: Path) -> Facts:
         return Facts.read(Run(path, RunRecord.load(path / "run.json")), self._class_names)
