@@ -14,11 +14,13 @@ from linewise.cli import (
     demo,
     evaluate,
     export,
+    log,
     models,
     predict,
     readings,
     report,
     serve,
+    sharing,
     train,
     tune,
 )
@@ -64,4 +66,7 @@ app.command("readings")(readings.readings)
 app.command("calibrate")(calibrate.calibrate)
 app.command("report")(report.report)
 app.command("bench")(bench.bench)
+app.command("log")(log.log)
+app.command("push")(sharing.push)
+app.command("pull")(sharing.pull)
 app.add_typer(data.app, name="data", help="Check and fetch images.")
