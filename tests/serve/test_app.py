@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
+import threading
+import time
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from linewise.foundations.errors import ConfigError, DataError, SavedModelError
 from linewise.serve.desk import Desk
 from linewise.serve.errors import Refused
-from serving import Client, Process
+from serving import URL, Client, Process, png
 from studies import make_study
-from untrained import write_run
+from untrained import image, write_run
 
 
 def test_models_are_told_in_the_order_they_were_given(client: Client, desk: Desk) -> None:
@@ -268,3 +272,32 @@ def test_every_route_of_the_api_gets_only_sound_json(client: Client) -> None:
     assert client.post("/v1/echo", content=b'{"a": [1, 2.5, "x"]}', headers=headers).json() == {"a": [1, 2.5, "x"]}
     for broken in (b'{"a": NaN}', b"[" * 100_000 + b"]" * 100_000, b'{"a": 1', b"\xff"):
         assert client.post("/v1/echo", content=broken, headers=headers).status_code == 400
+
+
+def test_few_images_are_decoded_at_once(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    from linewise.serve import pictures
+
+    lock, running, peak = threading.Lock(), 0, 0
+    decode = pictures.decode_quietly
+
+    def watched(*arguments: Any) -> Any:
+        nonlocal running, peak
+        with lock:
+            running += 1
+            peak = max(peak, running)
+        time.sleep(0.02)
+        with lock:
+            running -= 1
+        return decode(*arguments)
+
+    monkeypatch.setattr(pictures, "decode_quietly", watched)
+
+    async def ask() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(client.app)
+        async with httpx.AsyncClient(transport=transport, base_url=URL) as asking:
+            headers = {"Content-Type": "image/png"}
+            calls = [asking.post("/v1/predict", content=png(image(0)), headers=headers) for _ in range(12)]
+            return await asyncio.gather(*calls)
+
+    assert {response.status_code for response in asyncio.run(ask())} == {200}
+    assert peak == 2

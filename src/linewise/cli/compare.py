@@ -61,6 +61,7 @@ def compare(
         int,
         typer.Option(min=1, help="Seeds of a network trained as one computation.", rich_help_panel=RUNNING_PANEL),
     ] = 1,
+    log: o.Log = None,
     report: Annotated[
         bool, typer.Option("--report/--no-report", help="Make the report.", rich_help_panel=RUNNING_PANEL)
     ] = True,
@@ -90,6 +91,7 @@ def _compare(d: dict[str, Any]) -> None:
             seeds=d["seeds"],
             tune=d["tune"],
             seeds_at_once=d["seeds_at_once"],
+            log=d["log"],
             **st.arguments(d),
         )
     print_study(study, with_report=d["report"])

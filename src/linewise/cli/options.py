@@ -89,6 +89,12 @@ ReadAlong = Annotated[
 ]
 Threads = Annotated[int, typer.Option(help="Processor threads per run.", rich_help_panel=RUNNING_PANEL)]
 Device = Annotated[str, typer.Option(help="cpu or cuda.", rich_help_panel=RUNNING_PANEL)]
+Log = Annotated[
+    str | None,
+    typer.Option(
+        help="Tell an experiment tracker too: tensorboard:FOLDER or mlflow:URI.", rich_help_panel=RUNNING_PANEL
+    ),
+]
 TuneEpochs = Annotated[
     int | None,
     typer.Option(

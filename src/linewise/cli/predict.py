@@ -41,7 +41,7 @@ def predict(
     images: Annotated[
         list[Path],
         typer.Argument(
-            metavar="IMAGE|FOLDER|-...",
+            metavar="IMAGE|FOLDER|-",
             help="Image files, folders (all images below them), or - for standard input: one image, or a list of "
             "files, one on a line.",
         ),

@@ -90,6 +90,7 @@ class CSV(Form):
         classes = [cell for likely in answer.top for cell in (safe_cell(likely.name), f"{likely.probability:.6g}")]
         steps = [answer.read, answer.steps, answer.enough] if self.steps else []
         self.writer.writerow([safe_cell(answer.path), *classes, *steps])
+        sys.stdout.flush()
 
     def end(self) -> None:
-        sys.stdout.flush()
+        pass

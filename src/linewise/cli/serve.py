@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -26,17 +28,31 @@ def serve(
     threads: Annotated[int, typer.Option(help="Processor threads for the models.", min=1, max=256)] = 1,
 ) -> None:
     """Answer on HTTP: draw and watch at /, the API at /v1/predict, described at /docs."""
-    try:
-        import fastapi  # noqa: F401
-        import prometheus_client  # noqa: F401
-        import python_multipart  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        from linewise.foundations.errors import missing_extra
+    open_server(runs, Options(port, host, public, token, tuple(name or ()), threads, not no_teach))
 
-        raise missing_extra(error.name or "fastapi", "serve", "linewise serve") from None
-    from dataclasses import replace
 
+@dataclass(frozen=True)
+class Options:
+    """How to serve, as typed."""
+
+    port: int = 8000
+    host: str = "127.0.0.1"
+    public: bool = False
+    token: str = ""
+    names: tuple[str, ...] = ()
+    threads: int = 1
+    teach: bool = True
+
+
+def open_server(runs: list[Path], options: Options, opened: Callable[[str], object] | None = None) -> None:
+    """Serve until a signal ends it.
+
+    Args:
+        opened: called with the address once it listens.
+    """
+    from linewise.api.folders import require
+
+    require("serve")
     import torch
 
     from linewise.serve import server
@@ -45,13 +61,18 @@ def serve(
     from linewise.serve.settings import Settings
 
     settings = Settings(
-        host=host, port=port, token=token, names=tuple(name or ()), threads=threads, teach=not no_teach
+        host=options.host,
+        port=options.port,
+        token=options.token,
+        names=options.names,
+        threads=options.threads,
+        teach=options.teach,
     )
-    server.check_address(settings, public)
-    torch.set_num_threads(threads)
+    server.check_address(settings, options.public)
+    torch.set_num_threads(options.threads)
     desk = Desk.open(runs)
     listener = server.listen(settings)
     settings = replace(settings, port=listener.getsockname()[1])
     where = server.address(settings)
     typer.echo(f"{', '.join(desk.models)} at {where} (the API: {where}/docs). Ctrl-C ends it.")
-    server.serve(create_app(desk, settings), listener)
+    server.serve(create_app(desk, settings), listener, opened)

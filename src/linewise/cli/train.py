@@ -43,13 +43,15 @@ def train(
     data_dir: o.DataDir = None,
     threads: o.Threads = 1,
     device: o.Device = "cpu",
+    log: o.Log = None,
 ) -> None:
     """Train one network and save it; the test set stays sealed."""
+    from linewise.adapters import open_tracker, telling
     from linewise.cli.display import Display
     from linewise.cli.tables import echo
     from linewise.images import ImageOptions, SplitOptions, load
     from linewise.study.config import make_config
-    from linewise.study.single import train_one
+    from linewise.study.single import run_path, train_one
 
     amount, counted = o.budget_and_match(budget, match)
     config = make_config(
@@ -71,6 +73,8 @@ def train(
         threads=threads,
         device=device,
     )
+    if log is not None:
+        open_tracker(log)
     image_set = load(
         data,
         images=ImageOptions(**o.image_options(size, fit, channels, skip_unreadable)),
@@ -81,7 +85,9 @@ def train(
     with Display() as display:
         for warning in image_set.warnings:
             display.events.warned(warning)
-        run = train_one(image_set, config, seed, out, command=o.typed_command(), events=display.events)
+        path = out or run_path(image_set.name, config.models[0], seed)
+        with telling(log, path, display.events) as events:
+            run = train_one(image_set, config, seed, path, command=o.typed_command(), events=events)
     record, num_validation = run.record, sum(image_set.record.counts["validation"].values())
     if record.status == "diverged":
         echo(f"diverged: {record.reason}; the record is in {run.path}")

@@ -132,7 +132,11 @@ def read_card(metadata: dict[str, str], where: str) -> OnnxCard:
     if sum(map(len, found.values())) > MOST_METADATA:
         raise SavedModelError("more than 16 MiB of metadata", where=where, expected="a short description")
     if found.get("format") != FORMAT:
-        has = f"its {PREFIX}format is {found['format'][:60]!r}" if "format" in found else "it has no Linewise metadata"
+        has = (
+            f"its {PREFIX}format is {found['format'][:60]!r}"
+            if "format" in found
+            else "it has no Linewise metadata"
+        )
         raise SavedModelError(
             f"not made by Linewise: {has}",
             where=where,
@@ -181,4 +185,7 @@ def _read(name: str, text: str, where: str) -> Any:
 
 def _hides(character: str) -> bool:
     """Control characters, and those that turn the direction of what follows."""
-    return unicodedata.category(character) == "Cc" or character in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    return (
+        unicodedata.category(character) == "Cc"
+        or character in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    )

@@ -10,7 +10,8 @@ from typing import Any, final
 from linewise.export.card import FORMS, IR_VERSION, OPSET, Form, OnnxCard
 from linewise.export.forms import Plan, plan
 from linewise.export.graph import write_graph
-from linewise.export.onnx_model import OnnxModel, described, open_onnx
+from linewise.export.onnx_model import OnnxModel, open_onnx
+from linewise.export.opening import described
 from linewise.export.parity import TOLERANCE, Parity, compare
 from linewise.export.pictures import Pictures, pictures
 from linewise.export.wire import outline
@@ -21,7 +22,11 @@ from linewise.foundations.version import version
 from linewise.images.preprocessing import Preprocessing
 from linewise.models.saved import Saved, load_model
 
-FILES: dict[Form, str] = {"image": "model.onnx", "steps": "model-steps.onnx", "row-by-row": "model-row-by-row.onnx"}
+FILES: dict[Form, str] = {
+    "image": "model.onnx",
+    "steps": "model-steps.onnx",
+    "row-by-row": "model-row-by-row.onnx",
+}
 
 
 class Exported(Record):
@@ -134,7 +139,7 @@ def export_run(
 
 
 def check(saved: Saved, prepared: Plan, shown: Pictures, *, label: str) -> Checked:
-    """Write a network into memory, open that with ONNX Runtime as a user would, and compare its answers with torch.
+    """Write a network into memory, open that with ONNX Runtime as a user would, and compare its answers.
 
     Raises:
         LinewiseError: they differ, or it cannot be written.
@@ -156,7 +161,9 @@ def check(saved: Saved, prepared: Plan, shown: Pictures, *, label: str) -> Check
     )
     model = open_onnx(_with_card(proto, card), Path("the new file"))
     parity = compare(saved.network, model, shown.images_NHWC)
-    said = f"{shown.text}: {parity.numbers} numbers, largest difference {parity.difference:.2g} of the largest number"
+    said = (
+        f"{shown.text}: {parity.numbers} numbers, largest difference {parity.difference:.2g} of the largest number"
+    )
     card = card.model_copy(update={"checked": said})
     data = _with_card(proto, card)
     described(data, "the new file")

@@ -1,4 +1,4 @@
-"""The three forms in which a network is written, as modules an exporter can follow; and what torch answers in each.
+"""The three forms in which a network is written, as modules an exporter can follow; and what torch answers.
 
 Inputs and outputs have the same names in the file.
 """
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from linewise.export.card import AnySize, Form, ReaderCard, StateCard
-from linewise.export.onnx_model import IMAGES, LOGITS, STEP_LOGITS
+from linewise.export.opening import IMAGES, LOGITS, STEP_LOGITS
 from linewise.export.twins import with_twins
 from linewise.foundations.errors import ConfigError
 from linewise.kernels import Cell
@@ -123,6 +123,10 @@ def plan(network: Network, form: Form, *, fixed_size: bool = False) -> Plan:
     if form != "image" and not (isinstance(network, RecurrentNetwork) and network.answers_each_step):
         raise network.no_steps()
     twin, config = with_twins(network), network.config
+    for (
+        reading
+    ) in network.readings:  # orders are remembered; the first call must not be an exporter's, with no numbers
+        reading.read(torch.zeros(1, config.in_chans, *config.img_size))
     if form == "row-by-row":
         return _row_by_row(twin, network)
     any_size = None if fixed_size else takes_any_size(network)

@@ -12,8 +12,18 @@ import torch
 
 from linewise.export.card import IR_VERSION, OPSET
 from linewise.export.forms import Plan
-from linewise.export.onnx_model import IMAGES, MOST_BYTES
+from linewise.export.opening import IMAGES, MOST_BYTES
+from linewise.export.runtime import runtime
 from linewise.foundations.errors import ConfigError, missing_extra
+
+NOISY = (
+    "torch.onnx",
+    "torch.onnx._internal.exporter._registration",
+    "torch.export",
+    "torch.__trace",  # writes down every step where anybody listens, which takes longer than the steps
+    "onnxscript",
+    "onnx_ir",
+)
 
 
 def write_graph(plan: Plan) -> Any:
@@ -44,7 +54,7 @@ def write_graph(plan: Plan) -> Any:
                 opset_version=OPSET,
                 verbose=False,
             )
-    except torch.onnx.errors.OnnxExporterError as error:
+    except Exception as error:  # torch's own exporter errors, and whatever its tracer stumbles upon
         reason = " ".join(str(error.__cause__ or error).split())[:300]
         raise ConfigError(
             f"torch {torch.__version__} cannot write this network as ONNX ({reason})",
@@ -60,7 +70,8 @@ def write_graph(plan: Plan) -> Any:
 
 
 def _require() -> None:
-    for package in ("onnx", "onnxscript", "onnxruntime"):
+    runtime("`linewise export`")
+    for package in ("onnx", "onnxscript"):
         try:
             __import__(package)
         except ImportError:
@@ -77,11 +88,8 @@ def _require() -> None:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """The exporter warns of its own insides and of torchvision; what goes wrong is raised."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")]
+    loggers = [logging.getLogger(name) for name in NOISY]
     before = [logger.level for logger in loggers]
-    registration = logging.getLogger("torch.onnx._internal.exporter._registration")
-    loggers.append(registration)
-    before.append(registration.level)
     try:
         for logger in loggers:
             logger.setLevel(logging.ERROR)

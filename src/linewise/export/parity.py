@@ -11,7 +11,8 @@ import torch
 
 from linewise.export.card import AnySize
 from linewise.export.forms import torchs
-from linewise.export.onnx_model import IMAGES, LOGITS, STEP_LOGITS, OnnxModel
+from linewise.export.onnx_model import OnnxModel
+from linewise.export.opening import IMAGES, LOGITS, STEP_LOGITS
 from linewise.foundations.errors import LinewiseError
 from linewise.images.preprocessing import Geometry
 from linewise.models.network import Network
@@ -56,7 +57,9 @@ def compare(network: Network, model: OnnxModel, images_NHWC: np.ndarray) -> Pari
         LinewiseError: some number differs by more than `TOLERANCE`; it says which.
     """
     card = model.card
-    runs = _steps(network, model, images_NHWC) if card.form == "row-by-row" else _whole(network, model, images_NHWC)
+    runs = (
+        _steps(network, model, images_NHWC) if card.form == "row-by-row" else _whole(network, model, images_NHWC)
+    )
     worst, numbers, tried = 0.0, 0, []
     for case, name, ours, torchs_ in runs:
         difference = apart(ours, torchs_)
@@ -75,8 +78,8 @@ def compare(network: Network, model: OnnxModel, images_NHWC: np.ndarray) -> Pari
 
 
 def apart(ours: np.ndarray, torchs_: np.ndarray) -> float:
-    """The largest difference as a share of the largest number, or of 1; infinite where shapes differ or one is not a
-    number.
+    """The largest difference as a share of the largest number, or of 1; infinite where shapes differ or one is
+    not a number.
 
     >>> apart(np.array([100.0, 1.0]), np.array([100.0, 2.0]))
     0.01
@@ -147,4 +150,3 @@ def _steps(network: Network, model: OnnxModel, images_NHWC: np.ndarray) -> Compa
             yield case, LOGITS, found[LOGITS], logits_BK.numpy()
             if t < len(given):
                 yield case, "logits of the steps so far", found[LOGITS], expected_BTK[:, t]
-

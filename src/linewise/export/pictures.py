@@ -43,9 +43,11 @@ def pictures(run: Path, saved: Saved, data_dir: Path | None) -> Pictures:
         part = images_for(run, saved, data, "validation", data_dir, "")
         chosen = np.linspace(0, len(part.labels_N) - 1, NUMBER).astype(int)  # all classes, where they are in order
         images_NHWC = np.ascontiguousarray(part.images_NHWC[chosen])
-        return _with_noise(images_NHWC, f"{NUMBER} {part.split} images of {saved.card.trained.get('data', data)}", "")
+        return _with_noise(
+            images_NHWC, f"{NUMBER} {part.split} images of {saved.card.trained.get('data', data)}", ""
+        )
     except LinewiseError as error:
-        missing = " ".join(str(error).split())
+        missing = f"{error.where}: {error.found}" if error.where else error.found
     return _with_noise(_digits(preprocessing), f"{NUMBER} of scikit-learn's digits", missing)
 
 

@@ -1,7 +1,7 @@
 """What an ONNX file says of itself, read before anything is given to a runtime.
 
 ONNX is one protobuf message. Its outermost fields are enough to know who made it, whether it is whole, and whether
-it names other files; reading them needs no library, and no number is copied. Field numbers are those of `onnx.proto`.
+it names other files; reading them needs no library, and no number is copied. Field numbers are `onnx.proto`'s.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -27,12 +28,14 @@ from linewise.serve.teaching import Teaching
 from linewise.serve.views import router as views
 
 STATIC = Path(__file__).parent / "static"
+DECODERS = 2
+"""Threads that decode images: what they hold in memory at once is bounded by their number."""
 
 
 def create_app(desk: Desk, settings: Settings | None = None) -> FastAPI:
     """The application around loaded models.
 
-    Its `state` holds `desk`, `settings`, `batcher`, `occupancy`, `metrics` and `teaching`.
+    Its `state` holds `desk`, `settings`, `batcher`, `decoders`, `occupancy`, `metrics` and `teaching`.
     """
     settings = settings or Settings()
     batcher = Batcher(
@@ -42,6 +45,7 @@ def create_app(desk: Desk, settings: Settings | None = None) -> FastAPI:
         wait_s=settings.wait_s,
         on_batch=lambda size: metrics.batch(size),
     )
+    decoders = ThreadPoolExecutor(DECODERS, thread_name_prefix="images")
     occupancy = Occupancy(settings)
     metrics = Metrics(lambda: batcher.waiting, lambda: occupancy.requests)
 
@@ -52,6 +56,7 @@ def create_app(desk: Desk, settings: Settings | None = None) -> FastAPI:
         warming.cancel()
         await asyncio.to_thread(app.state.teaching.close)
         batcher.close()
+        decoders.shutdown(wait=False, cancel_futures=True)
 
     app = FastAPI(
         title="Linewise",
@@ -63,7 +68,7 @@ def create_app(desk: Desk, settings: Settings | None = None) -> FastAPI:
     )
     state = app.state
     state.desk, state.settings, state.batcher = desk, settings, batcher
-    state.occupancy, state.metrics = occupancy, metrics
+    state.occupancy, state.metrics, state.decoders = occupancy, metrics, decoders
     state.teaching = Teaching(desk, batcher, threads=settings.threads)
     add_handlers(app)
     for router in (api, reference, views):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Sequence
 from typing import IO, Annotated, Any
@@ -9,7 +10,6 @@ from typing import IO, Annotated, Any
 import numpy as np
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from linewise.images.files.decode import decode_quietly, read_header
@@ -58,17 +58,20 @@ async def read_pictures(request: Request, geometry: Geometry, settings: Settings
         Refused: 415 another kind of body; 413 more images or pixels than are taken, from their headers; 400 or
             422 they cannot be read.
     """
+    loop, decoders = asyncio.get_running_loop(), request.app.state.decoders
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
         if not hasattr(request.state, "json"):  # the guard parses what there is
             raise Refused(400, "Not JSON", "The body is empty.")
-        return await run_in_threadpool(_from_json, request.state.json, geometry, settings)
+        return await loop.run_in_executor(decoders, _from_json, request.state.json, geometry, settings)
     if kind == "multipart/form-data":
         async with request.form(max_files=settings.max_parts, max_fields=settings.max_parts) as form:
             files = [_file(name, part) for name, part in form.multi_items()]
-            return await run_in_threadpool(_from_files, files, geometry, settings)
+            return await loop.run_in_executor(decoders, _from_files, files, geometry, settings)
     if kind.startswith("image/") or kind == "application/octet-stream":
-        return await run_in_threadpool(_from_files, [io.BytesIO(await request.body())], geometry, settings)
+        return await loop.run_in_executor(
+            decoders, _from_files, [io.BytesIO(await request.body())], geometry, settings
+        )
     raise Refused(415, "Unknown kind of body", f"Content-Type is to be {FORMS}.")
 
 

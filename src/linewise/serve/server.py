@@ -6,6 +6,8 @@ import ipaddress
 import logging
 import socket
 import sys
+from collections.abc import Callable
+from threading import Thread
 from types import FrameType
 
 import uvicorn
@@ -74,14 +76,18 @@ def listen(settings: Settings) -> socket.socket:
 class Server(uvicorn.Server):
     """uvicorn's, which says where it listens and refuses new work from the signal on."""
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI, address: str) -> None:
+    def __init__(
+        self, config: uvicorn.Config, app: FastAPI, address: str, opened: Callable[[str], object] | None
+    ) -> None:
         super().__init__(config)
-        self._occupancy, self._address = app.state.occupancy, address
+        self._occupancy, self._address, self._opened = app.state.occupancy, address, opened
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             log.info("listening on %s", self._address)
+            if self._opened is not None:
+                Thread(target=self._opened, args=[self._address], daemon=True).start()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._occupancy.draining = True
@@ -94,8 +100,12 @@ def address(settings: Settings) -> str:
     return f"http://{host}:{settings.port}"
 
 
-def serve(app: FastAPI, listener: socket.socket) -> None:
-    """Answer until SIGTERM or Ctrl-C, then finish what was accepted."""
+def serve(app: FastAPI, listener: socket.socket, opened: Callable[[str], object] | None = None) -> None:
+    """Answer until SIGTERM or Ctrl-C, then finish what was accepted.
+
+    Args:
+        opened: called with the address, in a thread of its own, once connections are taken.
+    """
     settings: Settings = app.state.settings
     _log_to_stderr()
     _more_files(settings.max_connections)
@@ -113,7 +123,7 @@ def serve(app: FastAPI, listener: socket.socket) -> None:
         timeout_graceful_shutdown=int(settings.drain_s),
         h11_max_incomplete_event_size=settings.max_header_bytes,
     )
-    Server(config, app, address(settings)).run([listener])
+    Server(config, app, address(settings), opened).run([listener])
 
 
 def _log_to_stderr() -> None:

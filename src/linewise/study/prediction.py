@@ -48,7 +48,8 @@ class RunModel:
         SavedModelError: the model cannot be loaded, or its preprocessing does not fit it.
     """
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self, run: str | Path) -> None:
+        run = Path(run)
         self.run, self.saved = run, load_model(run)
         self.promise = prepared(self.saved.network)
         self.label = _label(run) or self.saved.card.network.name

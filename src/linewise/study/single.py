@@ -37,7 +37,7 @@ def train_one(
     events = events or Events()
     spec = make_spec(config, images.record, command).model_copy(update={"seeds": [seed]})
     model = spec.models[0]
-    path = out or Path("runs") / f"{images.name}-{model.label}-{seed}"
+    path = out or run_path(images.name, model.label, seed)
     if path.exists():
         raise ConfigError("is there already", where=str(path), mend="choose another --out")
     try:
@@ -76,3 +76,8 @@ def train_one(
     if failures:
         raise ConfigError(f"the run failed: {failures[0]}", where=str(path))
     return Run(path, RunRecord.load(path / "run.json"))
+
+
+def run_path(data: str, model: str, seed: int) -> Path:
+    """Where a run lies that was given no folder."""
+    return Path("runs") / f"{data}-{model.strip().replace(':', ',')}-{seed}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from linewise.images.files import parallel
-from linewise.images.files.parallel import streamed
+from linewise.images.files.parallel import by_blocks, streamed
 
 
 def squares(block: list[int]) -> list[int]:
@@ -14,6 +14,10 @@ def squares(block: list[int]) -> list[int]:
 
 def fails(block: list[int]) -> list[int]:
     raise ZeroDivisionError(block[0])
+
+
+def fails_at(start: int, stop: int) -> int:
+    raise ZeroDivisionError(start)
 
 
 @pytest.mark.parametrize("count", [0, 1, 16, 17, 100, 1000])
@@ -42,6 +46,18 @@ def test_no_more_than_a_few_blocks_are_under_way() -> None:
     assert len(began) < 2000
 
 
-def test_an_error_comes_out() -> None:
+@pytest.mark.parametrize("many", [10_000, 50])
+def test_an_error_comes_out_of_threads_and_of_processes(monkeypatch: pytest.MonkeyPatch, many: int) -> None:
+    monkeypatch.setattr(parallel, "MANY", many)
     with pytest.raises(ZeroDivisionError):
         list(streamed(fails, range(100)))
+    with pytest.raises(ZeroDivisionError):
+        by_blocks(fails_at, 100, "", progress=False)
+
+
+@pytest.mark.parametrize("many", [10_000, 300])
+def test_who_takes_a_few_gets_a_few(monkeypatch: pytest.MonkeyPatch, many: int) -> None:
+    monkeypatch.setattr(parallel, "MANY", many)
+    results = streamed(squares, range(5000), 20)
+    assert [next(results) for _ in range(3)] == [0, 1, 4]
+    results.close()

@@ -6,10 +6,10 @@ import os
 import sys
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 MANY = 4_000
 """From this number of files on, processes pay: small images spend their time in Python, not in the decoder."""
@@ -37,9 +37,8 @@ def by_blocks(work: Callable[[int, int], Result], total: int, title: str, progre
             for future, start, stop in zip(futures, starts, stops, strict=True):
                 results.append(future.result())
                 advance(stop - start)
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+        finally:
+            _cancel(futures)
     return results
 
 
@@ -70,9 +69,13 @@ def streamed(
                     yield from ahead.popleft().result()
             while ahead:
                 yield from ahead.popleft().result()
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+        finally:  # nobody wants the rest, where somebody stopped asking
+            _cancel(ahead)
+
+
+def _cancel(futures: Iterable[Future[Any]]) -> None:
+    for future in futures:
+        future.cancel()
 
 
 @contextmanager

@@ -79,7 +79,7 @@ async def duel(asked: DuelRequest, request: Request) -> DuelAnswer:
     def see() -> list[np.ndarray]:
         return [prepare(each, asked.image, asked.drawn, settings.max_megapixels) for each in chosen]
 
-    sights = await asyncio.to_thread(see)
+    sights = await asyncio.get_running_loop().run_in_executor(request.app.state.decoders, see)
 
     def answer() -> tuple[list[np.ndarray], list[Latency | None]]:
         answers = [each.answerer.probabilities(x_HWC[None])[0] for each, x_HWC in zip(chosen, sights, strict=True)]

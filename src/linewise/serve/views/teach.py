@@ -117,7 +117,8 @@ async def teach(asked: TeachRequest, request: Request) -> TeachState:
         raise Refused(422, "Not valid", "classes: two have the same name")
     teaching.reserve()
     try:
-        drawings = await asyncio.to_thread(_drawings, asked)
+        loop = asyncio.get_running_loop()
+        drawings = await loop.run_in_executor(request.app.state.decoders, _drawings, asked)
         teaching.start(names, drawings)
     except BaseException:
         teaching.release()
