@@ -1,12 +1,13 @@
 """Pictures of the page: python docs/figures/make_page.py RUN [RUN…] (the first an LSTM trained on MNIST)
 
 Serves the runs, draws a 4 with a pointer in a headless Chromium (on PATH, or named by LINEWISE_CHROMIUM), and
-saves page-read.png, page-cell.png and reading.gif beside this file. Prints how long strokes took to be answered.
+saves a picture of each view and reading.gif beside this file. Prints how long strokes took to be answered.
 """
 
 from __future__ import annotations
 
 import io
+import math
 import os
 import shutil
 import socket
@@ -29,6 +30,8 @@ from scipy.stats import binom
 HERE = Path(__file__).parent
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 FOUR = [[(0.36, 0.14), (0.27, 0.5), (0.32, 0.54), (0.72, 0.5)], [(0.66, 0.18), (0.62, 0.55), (0.57, 0.88)]]
+CIRCLE = [[(0.5 + 0.32 * math.sin(a / 4), 0.5 - 0.32 * math.cos(a / 4)) for a in range(26)]]
+CROSS = [[(0.22, 0.2), (0.78, 0.8)], [(0.8, 0.22), (0.2, 0.78)]]
 STROKES_TIMED = 40
 ROW_MS, START_MS, LAST_MS, FILM_WIDTH = 130, 500, 2200, 720
 COLOURS, CLEAR = 96, 255
@@ -55,12 +58,15 @@ def served(runs: list[str]) -> Iterator[str]:
         server.wait()
 
 
-def draw(page: Page) -> None:
-    """A 4, in two strokes."""
+def draw(page: Page, strokes: list[list[tuple[float, float]]] = FOUR, size: float = 1.0) -> None:
+    """A drawing on the pad; the size is a factor."""
     box = page.locator(".pad").bounding_box()
     assert box is not None
-    for stroke in FOUR:
-        points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in stroke]
+    for stroke in strokes:
+        points = [
+            (box["x"] + (0.5 + size * (x - 0.5)) * box["width"], box["y"] + (0.5 + size * (y - 0.5)) * box["height"])
+            for x, y in stroke
+        ]
         page.mouse.move(*points[0])
         page.mouse.down()
         for before, after in pairwise(points):
@@ -103,6 +109,18 @@ def save_film(frames: list[Image.Image], path: Path) -> None:
     )  # fmt: skip
 
 
+def teach(page: Page) -> None:
+    """Two classes from four drawings each, and one more to try."""
+    for number, strokes in (("1", CIRCLE), ("2", CROSS)):
+        for size in (1.0, 0.8, 1.15, 0.9):
+            draw(page, strokes, size)
+            page.keyboard.press(number)
+    page.click(".pupil .main")
+    page.get_by_role("button", name="Save as a run").wait_for()
+    draw(page, CIRCLE, 0.95)
+    page.wait_for_selector(".trial .says b")
+
+
 def stroke_times(page: Page) -> list[float]:
     """Milliseconds from the pointer's event to the answer on the screen, one stroke at a time."""
     box = page.locator(".pad").bounding_box()
@@ -134,6 +152,20 @@ def main() -> None:
         page.evaluate("document.activeElement.blur()")
         page.screenshot(path=HERE / "page-read.png", full_page=True)
         save_film(film(page), HERE / "reading.gif")
+        page.goto(f"{address}/#duel")
+        page.wait_for_selector("[data-timed=true]")
+        page.wait_for_selector(".shot")
+        page.wait_for_timeout(500)
+        page.screenshot(path=HERE / "page-duel.png", clip={"x": 0, "y": 0, "width": 1280, "height": 1290}, full_page=True)
+        page.mouse.move(0, 0)
+        page.goto(f"{address}/#mistakes")
+        page.wait_for_selector(".shot")
+        page.wait_for_timeout(500)
+        page.screenshot(path=HERE / "page-mistakes.png", full_page=True)
+        page.goto(f"{address}/#teach")
+        teach(page)
+        page.wait_for_timeout(500)
+        page.screenshot(path=HERE / "page-teach.png", full_page=True)
         page.goto(f"{address}/#cell")
         page.wait_for_selector(".equation")
         page.wait_for_timeout(300)

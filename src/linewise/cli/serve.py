@@ -24,10 +24,11 @@ def serve(
     name: Annotated[
         list[str] | None, typer.Option(help="A name clients call this server by; may be repeated.")
     ] = None,
+    no_teach: Annotated[bool, typer.Option("--no-teach", help="Let nobody train networks in the page.")] = False,
     threads: Annotated[int, typer.Option(help="Processor threads for the models.", min=1, max=256)] = 1,
 ) -> None:
     """Answer on HTTP: draw and watch at /, the API at /v1/predict, described at /docs."""
-    open_server(runs, Options(port, host, public, token, tuple(name or ()), threads))
+    open_server(runs, Options(port, host, public, token, tuple(name or ()), threads, not no_teach))
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Options:
     token: str = ""
     names: tuple[str, ...] = ()
     threads: int = 1
+    teach: bool = True
 
 
 def open_server(runs: list[Path], options: Options, opened: Callable[[str], object] | None = None) -> None:
@@ -59,7 +61,12 @@ def open_server(runs: list[Path], options: Options, opened: Callable[[str], obje
     from linewise.serve.settings import Settings
 
     settings = Settings(
-        host=options.host, port=options.port, token=options.token, names=options.names, threads=options.threads
+        host=options.host,
+        port=options.port,
+        token=options.token,
+        names=options.names,
+        threads=options.threads,
+        teach=options.teach,
     )
     server.check_address(settings, options.public)
     torch.set_num_threads(options.threads)

@@ -24,6 +24,7 @@ from linewise.serve.occupancy import Occupancy
 from linewise.serve.reference import router as reference
 from linewise.serve.routes import router as api
 from linewise.serve.settings import Settings
+from linewise.serve.teaching import Teaching
 from linewise.serve.views import router as views
 
 STATIC = Path(__file__).parent / "static"
@@ -34,7 +35,7 @@ DECODERS = 2
 def create_app(desk: Desk, settings: Settings | None = None) -> FastAPI:
     """The application around loaded models.
 
-    Its `state` holds `desk`, `settings`, `batcher`, `decoders`, `occupancy` and `metrics`.
+    Its `state` holds `desk`, `settings`, `batcher`, `decoders`, `occupancy`, `metrics` and `teaching`.
     """
     settings = settings or Settings()
     batcher = Batcher(
@@ -53,6 +54,7 @@ def create_app(desk: Desk, settings: Settings | None = None) -> FastAPI:
         warming = asyncio.create_task(_warm(desk, batcher, occupancy))
         yield
         warming.cancel()
+        await asyncio.to_thread(app.state.teaching.close)
         batcher.close()
         decoders.shutdown(wait=False, cancel_futures=True)
 
@@ -67,6 +69,7 @@ def create_app(desk: Desk, settings: Settings | None = None) -> FastAPI:
     state = app.state
     state.desk, state.settings, state.batcher = desk, settings, batcher
     state.occupancy, state.metrics, state.decoders = occupancy, metrics, decoders
+    state.teaching = Teaching(desk, batcher, threads=settings.threads)
     add_handlers(app)
     for router in (api, reference, views):
         app.include_router(router)

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from linewise.images.answering import Answerer
-from linewise.serve.errors import busy
+from linewise.serve.errors import Refused, busy
 
 T = TypeVar("T")
 
@@ -69,6 +69,16 @@ class Batcher:
     def waiting(self) -> int:
         """Images in the queue."""
         return self._waiting
+
+    def add(self, name: str, answerer: Answerer) -> None:
+        """One more model to answer with."""
+        with self._changed:
+            self._answerers = {**self._answerers, name: answerer}
+
+    def remove(self, name: str) -> None:
+        """Forget a model; requests for it that wait already fail."""
+        with self._changed:
+            self._answerers = {other: each for other, each in self._answerers.items() if other != name}
 
     async def answer(self, name: str, images_NHWC: np.ndarray) -> np.ndarray:
         """Class probabilities `NK`, float32, of prepared uint8 images.
@@ -131,7 +141,10 @@ class Batcher:
         images_NHWC = (
             np.concatenate([job.images_NHWC for job in batch]) if len(batch) > 1 else batch[0].images_NHWC
         )
-        answers_NK = self._answerers[batch[0].name].probabilities(images_NHWC)
+        answerer = self._answerers.get(batch[0].name)
+        if answerer is None:  # forgotten while these waited
+            raise Refused(404, "Unknown model", "This model is gone.")
+        answers_NK = answerer.probabilities(images_NHWC)
         self._on_batch(sum(sizes))
         rate = sum(sizes) / max(time.perf_counter() - started, 1e-6)
         self._images_per_s += 0.1 * (rate - self._images_per_s)

@@ -30,9 +30,12 @@ class Served:
     study: Path | None
 
 
-@dataclass(frozen=True)
+@dataclass
 class Desk:
-    """The models by name, in the order they were given; the first is the one that answers where none is named."""
+    """The models by name, in the order they were given; the first is the one that answers where none is named.
+
+    Models that come and go give it another dictionary, so that whoever goes through one is not disturbed.
+    """
 
     models: dict[str, Served]
 
@@ -61,6 +64,14 @@ class Desk:
             kept = study if (study / "study.json").is_file() else None
             models[name] = Served(name, answerer, answerer.saved, run, kept)
         return cls(models)
+
+    def add(self, served: Served) -> None:
+        """One more model, after the others."""
+        self.models = {**self.models, served.name: served}
+
+    def remove(self, name: str) -> None:
+        """Forget a model, if it is there."""
+        self.models = {other: served for other, served in self.models.items() if other != name}
 
     @property
     def first(self) -> Served:

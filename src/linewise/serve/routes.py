@@ -18,9 +18,10 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     for code, description in {
         400: "It cannot be read.",
         401: "The token is missing or wrong.",
-        403: "A page of another site sent it.",
+        403: "A page of another site sent it, or it is switched off.",
         404: "No such model.",
         408: "It came too slowly.",
+        409: "Something else has to come first.",
         413: "More bytes, images or pixels than are taken.",
         415: "Another kind of body.",
         421: "Another host was called.",

@@ -32,6 +32,7 @@ class Settings:
         max_connections: open at once.
         max_header_bytes: of one request.
         threads: of the processor, for the models.
+        teach: whether visitors of the page may train small networks of their own.
     """
 
     host: str = "127.0.0.1"
@@ -56,3 +57,4 @@ class Settings:
     max_connections: int = 1000
     max_header_bytes: int = 16 << 10
     threads: int = 1
+    teach: bool = True

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 pytestmark = pytest.mark.browser
-VIEWS = ["#read", "#cell"]
+VIEWS = ["#read", "#duel", "#mistakes", "#teach", "#cell"]
 
 
 @pytest.mark.parametrize("view", VIEWS)

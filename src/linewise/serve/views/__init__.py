@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from linewise.serve.views import examples, page, read
+from linewise.serve.views import duel, examples, mistakes, page, read, teach
 
 router = APIRouter(tags=["page"])
-for part in (page, read, examples):
+for part in (page, read, examples, duel, mistakes, teach):
     router.include_router(part.router)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
+from linewise.foundations.records import Family
+from linewise.models.network import NETWORKS
 from linewise.serve.desk import Desk, Served
 from linewise.serve.routes import ALWAYS, refusals
 
@@ -17,6 +19,7 @@ class PageModel(BaseModel):
     Attributes:
         study: name of the folder of its study; empty where it is from none.
         network: name of its architecture.
+        family: such as `recurrent` or `convolutional`.
         channels: 1 where it reads grey pictures, 3 where it reads colour.
         parameters: trained numbers.
     """
@@ -24,6 +27,7 @@ class PageModel(BaseModel):
     name: str
     study: str
     network: str
+    family: Family
     class_names: list[str]
     height: int
     width: int
@@ -32,27 +36,35 @@ class PageModel(BaseModel):
 
 
 class Page(BaseModel):
-    """All of them, in the order they were given to the server."""
+    """All of them, in the order they were given to the server.
+
+    Attributes:
+        teach: whether networks can be taught here.
+    """
 
     models: list[PageModel]
+    teach: bool
 
 
 @router.get("/v1/page")
 async def page(request: Request) -> Page:
     """The models that the page offers."""
     desk: Desk = request.app.state.desk
-    return Page(models=[_told(served) for served in desk.models.values()])
+    return Page(models=[told(served) for served in desk.models.values()], teach=request.app.state.settings.teach)
 
 
-def _told(served: Served) -> PageModel:
+def told(served: Served) -> PageModel:
+    """A model as the page offers it."""
     preprocessing = served.answerer.preprocessing
+    network = served.saved.network
     return PageModel(
         name=served.name,
         study=served.study.name if served.study else "",
-        network=served.saved.network.config.name,
+        network=network.config.name,
+        family=network.family or NETWORKS[network.config.name].family,
         class_names=served.answerer.class_names,
         height=preprocessing.height,
         width=preprocessing.width,
         channels=preprocessing.channels,
-        parameters=sum(each.numel() for each in served.saved.network.parameters()),
+        parameters=sum(each.numel() for each in network.parameters()),
     )

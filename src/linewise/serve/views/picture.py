@@ -14,6 +14,7 @@ from pydantic import Field
 from linewise.images.drawing import prepare_drawing
 from linewise.images.files.decode import DAMAGE, decode
 from linewise.images.files.pixels import plain, upright
+from linewise.images.preprocessing import Preprocessing
 from linewise.serve.desk import Served
 from linewise.serve.errors import Refused
 
@@ -35,23 +36,37 @@ def prepare(served: Served, data: str, drawn: bool, max_megapixels: float) -> np
     Raises:
         Refused: 422, no base64, no image, or damaged; 413, too many pixels.
     """
-    try:
-        raw = base64.b64decode(data, validate=True)
-    except (binascii.Error, ValueError):
-        raise Refused(422, "Not valid", "image: is not base64") from None
     preprocessing = served.answerer.preprocessing
     if drawn and preprocessing.channels == 1:
-        return _drawing(served, raw, max_megapixels)
-    found = decode(io.BytesIO(raw), preprocessing, max_megapixels)
+        trained_on = str(served.saved.card.trained.get("data") or "mnist")
+        return prepare_ink(data, preprocessing, trained_on, max_megapixels)
+    found = decode(io.BytesIO(_bytes(data)), preprocessing, max_megapixels)
     if isinstance(found, str):
         too_many = "more than" in found or "too large" in found
         raise Refused(*((413, "Too many pixels") if too_many else (422, "Not an image")), f"The picture {found}.")
     return found.image_HWC
 
 
-def _drawing(served: Served, raw: bytes, max_megapixels: float) -> np.ndarray:
+def _bytes(data: str) -> bytes:
+    try:
+        return base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        raise Refused(422, "Not valid", "image: is not base64") from None
+
+
+def prepare_ink(data: str, preprocessing: Preprocessing, trained_on: str, max_megapixels: float) -> np.ndarray:
+    """A drawing as a network of one channel sees it, uint8 `HWC`.
+
+    Args:
+        data: base64.
+        trained_on: name of the data whose way of lying in the image it is brought to.
+
+    Raises:
+        Refused: 422, as `prepare`.
+    """
     from PIL import Image
 
+    raw = _bytes(data)
     try:
         with warnings.catch_warnings():  # of odd EXIF and of large images; our own cap decides
             warnings.simplefilter("ignore")
@@ -70,5 +85,4 @@ def _drawing(served: Served, raw: bytes, max_megapixels: float) -> np.ndarray:
     except DAMAGE:
         raise Refused(422, "Not an image", "The picture is no whole PNG or JPEG.") from None
     image.thumbnail((LONGEST, LONGEST))
-    data = str(served.saved.card.trained.get("data") or "mnist")
-    return prepare_drawing(image, served.answerer.preprocessing, data)
+    return prepare_drawing(image, preprocessing, trained_on)

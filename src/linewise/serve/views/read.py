@@ -72,7 +72,9 @@ async def read(asked: ReadRequest, request: Request) -> ReadAnswer:
     """Read a picture step by step: answers, memory and gates after each step."""
     chosen = find(request, asked.model)
     max_megapixels = request.app.state.settings.max_megapixels
-    image_HWC = await asyncio.to_thread(prepare, chosen, asked.image, asked.drawn, max_megapixels)
+    image_HWC = await asyncio.get_running_loop().run_in_executor(
+        request.app.state.decoders, prepare, chosen, asked.image, asked.drawn, max_megapixels
+    )
 
     def look() -> tuple[Trace, float]:
         started = time.perf_counter()

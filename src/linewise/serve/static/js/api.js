@@ -1,9 +1,9 @@
 // The server's answers, and asking so that the last stroke wins.
 
 /** Ask the server. Throws an Error that says what is wrong in the server's own words. */
-export async function ask(path, { body, signal } = {}) {
-  const options = body === undefined ? {} : {
-    method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" },
+export async function ask(path, { body, signal, method } = {}) {
+  const options = body === undefined ? { method } : {
+    method: method ?? "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" },
   };
   let response;
   try {

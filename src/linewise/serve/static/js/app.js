@@ -1,16 +1,17 @@
 // The shell: the views and their addresses, the network that reads, light and dark.
 
 import { ask } from "./api.js";
-import { h, fill } from "./dom.js";
+import { h, fill, modelOptions } from "./dom.js";
 import { Session } from "./session.js";
 import { VIEWS } from "./views.js";
 
 const place = (id) => document.getElementById(id);
 
 /** What a view is given beside its place: the session, and ways to speak and to go elsewhere. */
-function contextOf(session) {
+function contextOf(session, page) {
   return {
     session,
+    teach: page.teach,
     ask,
     go: (name) => { location.hash = `#${name}`; },
     say: (text) => { place("said").textContent = text; },
@@ -34,21 +35,20 @@ async function start() {
     return;
   }
   const session = new Session(page.models, warn);
-  const context = contextOf(session);
+  const context = contextOf(session, page);
   chooseModels(session);
   new Router(context).start();
 }
 
 function chooseModels(session) {
   const select = place("model");
-  const groups = Map.groupBy?.(session.models, (model) => model.study) ?? new Map([["", session.models]]);
-  const option = (model) => h("option", { value: model.name }, model.name);
-  fill(select, groups.size < 2 ? session.models.map(option)
-    : [...groups].map(([study, models]) => h("optgroup", { label: study || "runs" }, models.map(option))));
   select.addEventListener("change", () => session.choose(select.value));
-  const follow = (state) => { select.value = state.model.name; };
+  const follow = (state, changed) => {
+    if (changed.has("models")) fill(select, modelOptions(session.models));
+    select.value = state.model.name;
+  };
   session.store.listen(follow);
-  follow(session.state);
+  follow(session.state, new Set(["models"]));
 }
 
 /** One view at a time, by the address after `#`. A view mounts once; it is told to show and to leave. */

@@ -46,6 +46,7 @@ export class Pad {
   down(event) {
     if (event.button || this.pointer !== undefined) return;
     event.preventDefault();
+    document.activeElement?.blur(); // keys are no longer for what was being typed
     this.pointer = event.pointerId;
     this.canvas.setPointerCapture?.(event.pointerId);
     this.under = null;
@@ -84,6 +85,13 @@ export class Pad {
 
   clear() {
     this.lines = [];
+    this.under = null;
+    this.paint();
+  }
+
+  /** Go on with lines that were drawn on another pad. */
+  show(lines) {
+    this.lines = lines;
     this.under = null;
     this.paint();
   }

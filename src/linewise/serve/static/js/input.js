@@ -31,16 +31,18 @@ export class Input {
   show({ model, picture }, changed) {
     if (this.model !== model) this.fit(model);
     if (changed.has("theme")) this.pad.paint();
-    if (changed.has("picture") || changed.has("view")) this.follow(picture);
+    if (changed.has("picture") || changed.has("view")) this.follow(picture, changed.has("view"));
     this.undo.disabled = this.pad.empty;
     this.clear.disabled = !picture;
     this.centreLabel.hidden = model.channels !== 1 || !picture || picture.from === "pad";
   }
 
   /** Follow what other views or the buttons brought. */
-  follow(picture) {
+  follow(picture, entered) {
     if (!picture) this.pad.clear();
-    else if (picture.from !== "pad" && this.pad.under !== picture.bitmap) this.pad.showPicture(picture.bitmap);
+    else if (picture.from === "pad") {
+      if (entered || this.pad.lines !== picture.lines) this.pad.show(picture.lines);
+    } else if (this.pad.under !== picture.bitmap) this.pad.showPicture(picture.bitmap);
     this.centre.checked = picture?.drawn ?? true;
   }
 
@@ -92,7 +94,7 @@ export class Input {
 
   drawn(at) {
     if (this.pad.empty) return this.session.clear();
-    this.session.open({ data: this.pad.picture(), drawn: true, from: "pad", at });
+    this.session.open({ data: this.pad.picture(), drawn: true, from: "pad", lines: this.pad.lines, at });
   }
 
   takeBack() {

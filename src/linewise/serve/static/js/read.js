@@ -1,6 +1,6 @@
 // Read: draw or bring a picture, and watch the network read it.
 
-import { h, fill, number, percent, stepWord } from "./dom.js";
+import { bar, h, fill, initial, number, percent, stepWord } from "./dom.js";
 import { Input } from "./input.js";
 import { Scrubber } from "./scrubber.js";
 import { Stage } from "./stage.js";
@@ -97,7 +97,7 @@ class Read {
     const { probabilities_K: p_K, class_names: names } = trace;
     const few = p_K.length <= 10;
     this.bars.hidden = Boolean(trace.probabilities_TK);
-    fill(this.bars, this.bars.hidden ? [] : (few ? names.map((name, k) => ({ name, p: p_K[k] })) : top(p_K, names, 10)).map(bar));
+    fill(this.bars, this.bars.hidden ? [] : (few ? names.map((name, k) => ({ name, p: p_K[k] })) : top(p_K, names, 10)).map((each) => bar(each)));
     this.note.textContent = noSteps(trace) || story(trace);
     this.showUnit(this.session.state);
     const [first] = top(p_K, names, 1);
@@ -116,7 +116,7 @@ class Read {
     this.timed = model;
     const [first, second] = top(probabilitiesAt(trace, step), trace.class_names, 2);
     const final = !trace.num_steps || step === trace.num_steps;
-    this.glyph.textContent = first.name.length > 2 ? first.name.slice(0, 1).toUpperCase() : first.name;
+    this.glyph.textContent = initial(first.name);
     fill(this.sentence, final || !trace.probabilities_TK ? "It says " : `After ${stepWord(trace)} ${step} it says `, h("b", {}, first.name), `, ${percent(first.p)} sure`);
     if (latency !== null) this.time = state.picture?.from === "pad" ? `Answered in ${Math.max(1, Math.round(latency))} ms.` : "";
     this.detail.dataset.latency = latency ?? "";
@@ -134,12 +134,6 @@ function describe(trace, step) {
 
 function settledText(trace) {
   return trace.settled ? `Settled after ${stepWord(trace)} ${trace.settled} of ${trace.num_steps}.` : "";
-}
-
-function bar({ name, p }) {
-  const full = h("i");
-  full.style.width = `${100 * p}%`;
-  return h("div", { className: "bar" }, h("span", {}, name), h("b", {}, full), h("em", {}, percent(p)));
 }
 
 const largest = (matrix) => Math.max(1e-6, matrix.reduce((most, row) => row.reduce((m, x) => Math.max(m, Math.abs(x)), most), 0));

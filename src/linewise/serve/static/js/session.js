@@ -63,6 +63,20 @@ export class Session {
     this.open({ data: found.image, drawn: found.drawn, from: "example", name: found.label, bitmap, at });
   }
 
+  /** Show a picture of the study's records to a network, exactly as it is. */
+  async openTest(name, { image, true: label }) {
+    const bitmap = await fromBase64(image);
+    const model = this.models.find((each) => each.name === name);
+    this.choose(name);
+    if (this.state.model === model) this.open({ data: image, drawn: false, from: "example", name: label, bitmap });
+  }
+
+  /** One more network to choose, or the same name anew. */
+  learn(model) {
+    this.models = [...this.models.filter((each) => each.name !== model.name), model];
+    this.store.set({ models: this.models });
+  }
+
   /** No picture. */
   clear() {
     this.latest.cancel();
