@@ -140,6 +140,10 @@ Device = Literal["cpu", "cuda"]
 """Where networks are trained."""
 
 
+Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+"""What decides weights, order and augmentation of a run."""
+
+
 class DataRecord(Record):
     """The images of a study.
 
@@ -193,7 +197,7 @@ class StudySpec(Record):
     data: DataRecord
     models: list[ModelSpec]
     recipe: Recipe
-    seeds: list[int]
+    seeds: list[Seed]
     match: Match
     budget: int | None
     threads: int = Field(ge=1)
@@ -267,7 +271,7 @@ class RunRecord(Record):
 
     schema_version: Literal[1] = SCHEMA_VERSION
     model: ModelSpec
-    seed: int
+    seed: Seed
     status: Status
     reason: str = ""
     recipe: Recipe

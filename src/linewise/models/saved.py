@@ -21,6 +21,7 @@ from safetensors.torch import save as save_tensors
 from linewise.foundations.atomic import replace_file, write_text
 from linewise.foundations.errors import ConfigError, SavedModelError
 from linewise.foundations.records import Record, describe
+from linewise.images.preprocessing import Preprocessing
 from linewise.models.create import BYTES_TO_KEEP, create_model, create_on_meta, refuse_giants
 from linewise.models.network import NETWORKS, Network, NetworkConfig, check_shape, check_sizes
 
@@ -118,6 +119,7 @@ def load_model(folder: str | Path) -> Saved:
             f"{len(card.class_names)} class names for {config.num_classes} classes",
             where=str(folder / "model.json"),
         )
+    card = card.model_copy(update={"preprocessing": _preprocessing(card, folder / "model.json")})
     tensors = _read_tensors(path, card.sha256, sum(t.numel() * t.element_size() for t in ghost.values()))
     _compare(path, tensors, ghost)
     network = create_model(
@@ -155,6 +157,27 @@ def _read_card(path: Path) -> ModelCard:
         return ModelCard.model_validate(fields)
     except ValidationError as error:
         raise describe(error, where=str(path), kind=SavedModelError) from None
+
+
+def _preprocessing(card: ModelCard, path: Path) -> dict[str, Any]:
+    """The card's preprocessing, whole: what it does not say of the shape, the network's input says.
+
+    Raises:
+        SavedModelError: no preprocessing, or one for another input.
+    """
+    (height, width), channels = card.network.img_size, card.network.in_chans
+    shape = {"height": height, "width": width, "channels": channels}
+    try:
+        found = Preprocessing.model_validate({**shape, **card.preprocessing})
+    except ValidationError as error:
+        raise describe(error, where=f"{path}, preprocessing", kind=SavedModelError) from None
+    if (found.height, found.width, found.channels) != (height, width, channels):
+        raise SavedModelError(
+            f"prepares images of {found.height}×{found.width} with {found.channels} channels",
+            where=f"{path}, preprocessing",
+            expected=f"{height}×{width} with {channels}, what the network reads",
+        )
+    return found.model_dump(mode="json")
 
 
 def _read_tensors(path: Path, sha256: str, num_bytes: int) -> dict[str, torch.Tensor]:
