@@ -1,8 +1,8 @@
 """Fuzzing for minutes or hours: `make fuzz`, or `python fuzz/long.py --minutes 60 --targets idx,csv`.
 
-Each target has its share of the time in a process of its own, at low priority. With atheris installed (`pip install
-atheris`, Linux and CPython) inputs are led by coverage and spoilt by the target's own mutator in turn; without it by
-the mutator alone. At the end one table is printed; inputs that went wrong are kept in `--found`, one file each.
+Each target has its share of the time in a process of its own, at low priority. With atheris installed (Linux and
+CPython: `pip install atheris`) inputs are led by coverage and spoilt by the target's own mutator in turn; without
+it by the mutator alone. At the end one table is printed; inputs that went wrong are kept in `--found`, one file each.
 """
 
 from __future__ import annotations
@@ -32,9 +32,8 @@ def main() -> None:
 
     names = list(TARGETS) if asked.targets == "all" else asked.targets.split(",")
     parts = sum(SHARES.get(name, 2) for name in names)
-    say(
-        "| target | led by | inputs | distinct edges | minutes | inputs/s | findings |\n|---|---|--:|--:|--:|--:|---|\n"
-    )
+    say("| target | led by | inputs | distinct edges | minutes | inputs/s | findings |\n")
+    say("|---|---|--:|--:|--:|--:|---|\n")
     total, worst = 0, 0
     for name in names:
         seconds = 60 * asked.minutes * SHARES.get(name, 2) / parts

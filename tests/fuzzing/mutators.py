@@ -173,7 +173,31 @@ def spoil_zip(rng: random.Random, data: bytes) -> bytes:
     return out.getvalue()
 
 
-DTYPES = "|u1 |i1 <u2 >u2 <i4 <i8 <u8 <f2 <f4 <f8 >f8 <c16 |b1 |O |S0 |S3 <U0 <U1 <U9 |V0 |V8 <M8[s] <m8".split()
+DTYPES = [
+    "|u1",
+    "|i1",
+    "<u2",
+    ">u2",
+    "<i4",
+    "<i8",
+    "<u8",
+    "<f2",
+    "<f4",
+    "<f8",
+    ">f8",
+    "<c16",
+    "|b1",
+    "|O",
+    "|S0",
+    "|S3",
+    "<U0",
+    "<U1",
+    "<U9",
+    "|V0",
+    "|V8",
+    "<M8[s]",
+    "<m8",
+]
 
 
 def spoil_npy(rng: random.Random, data: bytes) -> bytes:

@@ -35,7 +35,7 @@ class Target(ABC):
         folder.mkdir(parents=True, exist_ok=True)
         self.prepare()
 
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027
         """Write what lies around the file that is spoilt."""
 
     @abstractmethod

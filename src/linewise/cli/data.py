@@ -141,6 +141,8 @@ def _show_counts(console: Console, result: DataCheck) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from linewise.foundations.names import shown
+
     table = Table(box=box.SIMPLE_HEAD, show_footer=True, pad_edge=False)
     table.add_column("class", footer="all")
     for split, counts in result.counts.items():
@@ -152,7 +154,7 @@ def _show_counts(console: Console, result: DataCheck) -> None:
         names = [*by_size[-10:][::-1], "…", *by_size[:10][::-1]]
     for name in names:
         cells = ["…" if name == "…" else f"{counts.get(name, 0):,}" for counts in result.counts.values()]
-        table.add_row(Text(name), *cells)
+        table.add_row(Text(shown(name)), *cells)
     console.print(table)
 
 

@@ -106,7 +106,7 @@ def read_predictions(path: Path, split: str) -> Predictions | None:
         and probabilities_NK.ndim == 2
         and predicted_N.shape == labels_N.shape == probabilities_NK.shape[:1]
         and probabilities_NK.size > 0
-        and 0 <= min(predicted_N.min(), labels_N.min())
+        and min(predicted_N.min(), labels_N.min()) >= 0
         and max(predicted_N.max(), labels_N.max()) < probabilities_NK.shape[1]
         and bool(((probabilities_NK >= 0) & (probabilities_NK <= 1)).all())
     )

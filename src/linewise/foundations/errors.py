@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from linewise.foundations.names import escaped
+
 
 class LinewiseError(Exception):
     """A problem a user can mend.
@@ -24,7 +26,7 @@ class LinewiseError(Exception):
     exit_code = 2
 
     def __init__(self, found: str, *, where: str = "", expected: str = "", mend: str = "") -> None:
-        found, where, expected, mend = map(_printable, (found, where, expected, mend))
+        found, where, expected, mend = _printable(found), escaped(where), _printable(expected), _printable(mend)
         self.found, self.where, self.expected, self.mend = found, where, expected, mend
         lines = [f"{where}: {found}" if where else found]
         if expected:
@@ -40,7 +42,7 @@ class LinewiseError(Exception):
 MOST_LETTERS = 2_000
 """Of each part of a message: what was found can be of any length."""
 _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066\u2067\ud800-\udfff]")
-"""What a terminal takes for a command, what turns the direction of a line, and what is no character."""
+"""What a terminal takes for a command, or turns a line, and what is no character; lines may end."""
 
 
 def _printable(text: str) -> str:

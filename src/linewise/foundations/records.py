@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from linewise.foundations.atomic import write_text
 from linewise.foundations.defaults import BETAS, CLIP, EPOCHS, FALL, LABEL_SMOOTHING, LR, RISE, WEIGHT_DECAY
 from linewise.foundations.errors import DataError, LinewiseError
+from linewise.foundations.names import shown
 
 SCHEMA_VERSION = 1
 
@@ -165,6 +166,11 @@ class DataRecord(Record):
     preprocessing: dict[str, Any]
     options: dict[str, Any] = {}
     check: dict[str, Any] = {}
+
+    @property
+    def shown_names(self) -> list[str]:
+        """Class names for people: see `foundations.names.shown`."""
+        return [shown(name) for name in self.class_names]
 
 
 FIRST_TUNING_SEED = 1_000_000

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from linewise.foundations.errors import DataError
+from linewise.foundations.names import shown
 from linewise.images.checking.findings import listed
 
 
@@ -38,7 +39,7 @@ def check_classes(names: Sequence[str], where: str) -> None:
     """Refuse fewer than two classes."""
     if len(names) < 2:
         raise DataError(
-            f"one class only, {names[0]!r}" if names else "no classes",
+            f"one class only, {shown(repr(names[0]))}" if names else "no classes",
             where=where,
             expected="at least two classes",
             mend="add images of another class",

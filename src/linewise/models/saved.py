@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +21,7 @@ from safetensors.torch import save as save_tensors
 
 from linewise.foundations.atomic import replace_file, write_text
 from linewise.foundations.errors import ConfigError, SavedModelError
+from linewise.foundations.names import shown
 from linewise.foundations.records import Record, describe
 from linewise.images.preprocessing import Preprocessing
 from linewise.models.create import BYTES_TO_KEEP, create_model, create_on_meta, refuse_giants
@@ -114,6 +116,10 @@ def load_model(folder: str | Path) -> Saved:
         raise SavedModelError(
             error.found, where=str(folder / "model.json"), expected=error.expected, mend=error.mend
         ) from None
+    if twice := [name for name, number in Counter(card.class_names).items() if number > 1]:
+        raise SavedModelError(
+            f"class {twice[0]!r} is named twice", where=str(folder / "model.json"), expected="each class once"
+        )
     if len(card.class_names) != config.num_classes:
         raise SavedModelError(
             f"{len(card.class_names)} class names for {config.num_classes} classes",
@@ -137,7 +143,8 @@ def _read_card(path: Path) -> ModelCard:
     try:
         if path.stat().st_size > _JSON_LIMIT:
             raise SavedModelError("larger than 4 MiB", where=str(path), expected="a short description of a model")
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        fields = json.loads(text)
     except FileNotFoundError:
         raise SavedModelError(
             "no such file", where=str(path), expected="a folder with model.json and model.safetensors",
@@ -154,7 +161,7 @@ def _read_card(path: Path) -> ModelCard:
             mend="pip install --upgrade linewise",
         )
     try:
-        return ModelCard.model_validate(fields)
+        return ModelCard.model_validate_json(text)
     except ValidationError as error:
         raise describe(error, where=str(path), kind=SavedModelError) from None
 
@@ -225,7 +232,7 @@ def _compare(path: Path, found: dict[str, torch.Tensor], expected: dict[str, tor
 def _model_card(card: ModelCard) -> str:
     config, trained = card.network, card.trained
     height, width = config.img_size
-    classes = ", ".join(name.replace("`", "'") for name in card.class_names[:40])
+    classes = ", ".join(shown(name).replace("`", "'") for name in card.class_names[:40])
     facts = "\n".join(f"- {key}: `{value}`" for key, value in trained.items() if not isinstance(value, dict))
     return f"""# {config.name} for {len(card.class_names)} classes
 

@@ -65,7 +65,7 @@ def render(
         sections=sections,
         anchors={*ANCHORS, *(section.id for section in sections)} - ({"accuracy"} - set(by_name)),
         specs={c.name: c.for_page() for c in drawn},
-        names=evidence.spec.data.class_names,
+        names=evidence.spec.data.shown_names,
         pairs=pairs_shown(summary, pictures),
         lists=lists_shown(summary, pictures),
         recall=_recall(summary),

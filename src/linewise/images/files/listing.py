@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from linewise.foundations.errors import DataError
+from linewise.foundations.names import escaped
 from linewise.images.checking.findings import Findings, listed, plural
 from linewise.images.files.decode import SUFFIXES
 
@@ -51,7 +52,7 @@ class Listing:
 
 def shown(name: str) -> str:
     """A file name that can be printed and stored, whatever bytes it is made of."""
-    return os.fsencode(name).decode("utf-8", "replace")
+    return escaped(os.fsencode(name).decode("utf-8", "replace"))
 
 
 def list_images(root: Path, findings: Findings) -> Listing:
@@ -116,7 +117,7 @@ class _Walker:
             )
         found = {}
         for path in folders:
-            if shown(path.name) != path.name:
+            if not _is_text(path.name):
                 raise DataError(
                     "the name of this class folder is not text in UTF-8",
                     where=shown(str(path)),
@@ -241,6 +242,15 @@ class _Walker:
         if self.nested:
             text = f"images in folders inside class folders belong to the outer class: {listed(self.nested)}"
             self.findings.warn("nested", text)
+
+
+def _is_text(name: str) -> bool:
+    """Whether the bytes of a name are UTF-8."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:
