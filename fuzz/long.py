@@ -2,7 +2,7 @@
 
 Each target has its share of the time in a process of its own, at low priority. With atheris installed (Linux and
 CPython: `pip install atheris`) inputs are led by coverage and spoilt by the target's own mutator in turn; without
-it by the mutator alone. At the end one table is printed; inputs that went wrong are kept in `--found`, one file each.
+it by the mutator alone. At the end one table is printed; inputs that went wrong are kept in `--found`.
 """
 
 from __future__ import annotations

@@ -92,9 +92,7 @@ def test_a_patch_that_does_not_divide_the_image(linewise: Callable, tmp_path: Pa
 
 def test_a_network_that_needs_a_terabyte(linewise: Callable, tmp_path: Path) -> None:
     """Refused before anything is allocated: this test would be killed otherwise."""
-    said = refused(
-        linewise, tmp_path, 2, "compare", "digits", "--models", "lstm:hidden=300000", "--match", "none"
-    )
+    said = refused(linewise, tmp_path, 2, "compare", "digits", "--models", "lstm:hidden=300000", "--match", "none")
     parameters = 4 * 300_000 * (300_000 + 8 + 2) + 10 * 300_000 + 10  # with the two biases of cuDNN
     memory = _memory_bytes() / 2**30
     assert said == (
@@ -125,9 +123,7 @@ def test_an_output_that_may_not_be_written(linewise: Callable, monkeypatch: pyte
         with without_rights():
             monkeypatch.setenv("LINEWISE_CACHE", f"{name}/cache")
             said = refused(linewise, Path(name), 2, verb, "digits", "--out", "locked/study")
-        assert said == (
-            "locked/study: cannot be written (Permission denied)\n  to mend:  choose another --out"
-        )
+        assert said == ("locked/study: cannot be written (Permission denied)\n  to mend:  choose another --out")
 
 
 def test_an_output_that_holds_something_else(linewise: Callable, tmp_path: Path) -> None:

@@ -31,7 +31,12 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     network = create_model("lstm", num_classes=3, img_size=(6, 5), hidden=4)
     preprocessing = {**SHAPE, "mean": [0.5], "std": [0.5]}
     save_model(
-        tmp_path / "run", network, class_names=["a", "b", "c"], preprocessing=preprocessing, trained={}, version="0"
+        tmp_path / "run",
+        network,
+        class_names=["a", "b", "c"],
+        preprocessing=preprocessing,
+        trained={},
+        version="0",
     )
     Image.fromarray(np.zeros((6, 5), np.uint8)).save(tmp_path / "x.png")
     return tmp_path / "run"

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from fuzzing.images import Csv, Idx, ImageFile, Npz
 from fuzzing.models import Configuration, Foreign, ModelJson, Safetensors
-from fuzzing.records import RunRecords, Study
+from fuzzing.records import Report, RunRecords, Study
 from fuzzing.targets import Target
 
 TARGETS: dict[str, type[Target]] = {
     target.name: target
-    for target in (Idx, Csv, Npz, ImageFile, ModelJson, Safetensors, Foreign, Configuration, RunRecords, Study)
+    for target in (
+        Idx,
+        Csv,
+        Npz,
+        ImageFile,
+        ModelJson,
+        Safetensors,
+        Foreign,
+        Configuration,
+        RunRecords,
+        Study,
+        Report,
+    )
 }

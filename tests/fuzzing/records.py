@@ -13,6 +13,7 @@ from linewise.foundations.folder import StudyFolder
 from linewise.foundations.records import StudySpec
 from linewise.foundations.speed import Speed, Turns
 from linewise.foundations.stopping import StopRule
+from linewise.report import build
 from linewise.study.stopping import load_rule
 from linewise.study.tuning.storage import mend_journal
 from studies import add_tuning, make_study
@@ -61,7 +62,8 @@ class Study(Target):
             mend_journal(self.spoilt)
         else:
             summary = summarise(StudyFolder.open(self.folder))
-            summary.rows(), summary.run_rows()
+            summary.rows(), summary.run_rows(), summary.answer
+            summary.verdicts.as_json(summary)
             read_all(self.folder)
 
 
@@ -73,6 +75,18 @@ def read_all(path: Path) -> None:
         run.epochs(), run.learning()
         for split in ("validation", "test"):
             run.predictions(split), run.steps(split)
+
+
+class Report(Study):
+    """The whole page of a study one of whose records is spoilt; slow, and not part of the short form."""
+
+    name = "report"
+
+    def feed(self, data: bytes) -> None:
+        self.spoilt.write_bytes(self.whole[self.spoilt])
+        self.spoilt = self.path(data)
+        self.spoilt.write_bytes(data[1:])
+        build(self.folder, figures=False)
 
 
 class RunRecords(Study):

@@ -1,4 +1,4 @@
-"""Class names as people read them: nothing that a terminal or a picture takes for a command, in their own direction."""
+"""Class names as people read them: nothing that a terminal or a picture obeys, each in its direction."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """NumPy archives read with suspicion: no pickles, no more memory than the file can hold, checksums compared.
 
-`numpy.load` trusts an array's header: it takes the memory that is declared there before it reads a byte, and a text
-of wrong bytes becomes an array whose first use fails. Here the header is compared with the archive's own table first.
+`numpy.load` trusts an array's header: it takes the memory that is declared there before it reads a byte, and a
+text of wrong bytes becomes an array whose first use fails. Here the header is compared with the archive's own
+table first.
 """
 
 from __future__ import annotations

@@ -43,11 +43,17 @@ class Record(BaseModel):
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"cannot be read ({error})", where=str(path)) from None
+            raise cannot_be_read(error, path) from None
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
             raise describe(error, where=str(path), kind=DataError) from None
+
+
+def cannot_be_read(error: Exception, path: Path) -> DataError:
+    """The error for a file that is missing, a folder, forbidden or no UTF-8."""
+    why = error.strerror if isinstance(error, OSError) else str(error)
+    return DataError(f"cannot be read ({why})", where=str(path))
 
 
 def describe(error: ValidationError, *, where: str, kind: type[LinewiseError]) -> LinewiseError:

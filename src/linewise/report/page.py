@@ -72,6 +72,7 @@ def render(
         pictures=pictures,
         environment=_environment(summary),
         openings=evidence.folder.openings(),
+        unlogged=evidence.folder.unlogged(),
         check=evidence.spec.data.check,
         bundle=bundle,
         version=version(),

@@ -15,7 +15,7 @@ import numpy as np
 from linewise.foundations.arrays import Films, Steps
 from linewise.foundations.atomic import replace_file, write_text
 from linewise.foundations.folder import StudyFolder
-from linewise.foundations.records import Epoch, Opening, RunRecord
+from linewise.foundations.records import Epoch, Opening, RunRecord, cannot_be_read
 
 
 @contextmanager
@@ -44,7 +44,10 @@ def sweep(folder: StudyFolder) -> None:
     for draft in [*folder.path.glob(".*.partial"), *folder.path.glob("runs/*/.*.partial")]:
         draft.unlink(missing_ok=True)
     if folder.openings_path.exists():
-        whole = folder.openings_path.read_bytes()
+        try:
+            whole = folder.openings_path.read_bytes()
+        except OSError as error:
+            raise cannot_be_read(error, folder.openings_path) from None
         if not whole.endswith(b"\n"):  # torn while being written, so the test set was not seen
             with replace_file(folder.openings_path) as file:
                 file.write(whole[: whole.rfind(b"\n") + 1])
