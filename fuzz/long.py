@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-SHARES = {"idx": 3, "csv": 3, "npz": 3, "image": 3, "records": 2, "study": 2, "configuration": 1, "weights": 1}
+SHARES = {"idx": 2, "csv": 3, "npz": 2, "image": 3, "configuration": 2, "report": 1}
 """Parts of the time; 2 for the others."""
 
 

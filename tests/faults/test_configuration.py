@@ -47,7 +47,7 @@ def test_configuration_files(linewise: Callable, tmp_path: Path, toml: str, mess
 def test_what_is_no_toml(linewise: Callable, tmp_path: Path, toml: str) -> None:
     """The reason is Python's own."""
     (tmp_path / "study.toml").write_text(toml)
-    with pytest.raises(ValueError, match=".") as caught:
+    with pytest.raises(ValueError, match=r".") as caught:
         tomllib.loads(toml)
     said = refused(linewise, tmp_path, 2, "compare", "--config", "study.toml")
     assert said == f"study.toml: not TOML ({caught.value})"

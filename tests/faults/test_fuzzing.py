@@ -106,7 +106,7 @@ print(attempt(Large(Path(".")), b""))
 
 
 def test_a_target_that_takes_too_much_would_be_found(tmp_path: Path) -> None:
-    """In a process of its own: what counts is the most that a process ever had."""
+    """In a process of its own, so that nothing freed before is taken again."""
     here = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent.parent), *sys.path])}
     done = subprocess.run(
         [sys.executable, "-c", LARGE], cwd=tmp_path, env=here, capture_output=True, text=True, check=True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import struct
 import subprocess
@@ -135,15 +136,43 @@ def test_the_same_image_under_two_labels(linewise: Callable, tmp_path: Path) -> 
 
 
 LARGE = """
-import resource, sys
+import sys
 import numpy as np
 from linewise.images.files.decode import decode
 from linewise.images.preprocessing import Geometry
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+from memory import peak
+before = peak()
 decoded = decode(sys.argv[1], Geometry(height=8, width=8, channels=3), 50)
 print(decoded if isinstance(decoded, str) else decoded.image_HWC.mean())
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+print((peak() - before) / 1e6)
 """
+
+
+@pytest.mark.parametrize("orientation", range(9))
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "CMYK", "1", "I;16", "L", "RGB"])
+def test_strips_make_the_whole(monkeypatch: pytest.MonkeyPatch, mode: str, orientation: int) -> None:
+    """Turned and made plain in strips of three rows, as Pillow's own turn of the whole."""
+    from PIL import ImageOps
+
+    from linewise.images.files import pixels
+
+    image = Image.fromarray(RANDOM.integers(0, 256, (11, 7, 4), np.uint8))
+    image = (
+        Image.fromarray(RANDOM.integers(0, 65536, (11, 7), np.uint16))
+        if mode == "I;16"
+        else image.convert("RGB").convert(mode)
+        if mode in ("P", "CMYK", "1")
+        else image.convert(mode)
+    )
+    if mode == "P":
+        image.info["transparency"] = 3
+    assert image.mode == mode
+    image.getexif()[0x0112] = orientation
+    expected = pixels.plain(ImageOps.exif_transpose(image))
+    monkeypatch.setattr(pixels, "STRIP_PIXELS", 21)
+    found = pixels.plain_upright(image)
+    assert found.mode == expected.mode
+    np.testing.assert_array_equal(np.asarray(found), np.asarray(expected))
 
 
 @pytest.mark.parametrize(("depth", "kind", "bytes_each"), [(8, 6, 4), (16, 0, 2)], ids=["with alpha", "16 bit"])
@@ -154,9 +183,9 @@ def test_the_largest_image_that_is_taken_stays_below_half_a_gigabyte(
     rows = (b"\0" + b"\xff" * (7000 * bytes_each)) * 7000
     (tmp_path / "x.png").write_bytes(png(7000, 7000, depth, kind, rows))
     del rows
-    done = subprocess.run(
-        [sys.executable, "-c", LARGE, tmp_path / "x.png"], capture_output=True, text=True, check=True
-    )
+    here = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent.parent), *sys.path])}
+    command = [sys.executable, "-c", LARGE, tmp_path / "x.png"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=here)
     mean, megabytes = done.stdout.split()
     assert mean == "255.0"
     assert float(megabytes) < 512

@@ -137,7 +137,7 @@ def test_an_archive_that_climbs_out(tmp_path: Path, own_cache: Path, name: str) 
         member.size = 4
         archive.addfile(member, io.BytesIO(b"evil"))
     refuse(lambda: load("cifar10", data_dir=tmp_path))
-    written = [path for path in (*tmp_path.rglob("*outside"), *own_cache.rglob("*outside"))]
+    written = [*tmp_path.rglob("*outside"), *own_cache.rglob("*outside")]
     assert all(path.is_relative_to(own_cache / "unpacked") for path in written)
     assert not Path("/tmp/linewise-outside").exists()
 

@@ -172,11 +172,13 @@ def test_two_megabytes_of_records_that_unpack_to_two_gigabytes(tmp_path: Path) -
     path = tmp_path / "predictions.npz"
     head = b"\x93NUMPY\1\0" + (118).to_bytes(2, "little")
     head += f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({2**31 - 128},), }}".encode().ljust(117) + b"\n"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open("test_predicted.npy", "w", force_zip64=True) as file:
-            file.write(head)
-            for _ in range(8):  # 128 MB: the rest is claimed only
-                file.write(bytes(2**24))
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("test_predicted.npy", "w", force_zip64=True) as file,
+    ):
+        file.write(head)
+        for _ in range(8):  # 128 MB: the rest is claimed only
+            file.write(bytes(2**24))
     with pytest.raises(DataError) as caught:
         read_predictions(path, "test")
     assert str(caught.value).replace(str(tmp_path), "DIR") == (

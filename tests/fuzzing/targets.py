@@ -6,7 +6,6 @@ of the processor, less than 512 MB.
 
 from __future__ import annotations
 
-import resource
 import time
 import traceback
 import warnings
@@ -16,8 +15,9 @@ from typing import ClassVar
 
 from fuzzing.mutators import Mutator, spoil_bytes
 from linewise.foundations.errors import LinewiseError
+from memory import forget_peak, peak
 
-MOST_S, MOST_BYTES = 1.0, 512 * 2**20
+MOST_S, MOST_BYTES, NOTABLE_BYTES = 1.0, 512 * 2**20, 32 * 2**20
 
 
 class Target(ABC):
@@ -34,6 +34,8 @@ class Target(ABC):
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.prepare()
+        forget_peak()
+        self.peak = peak()
 
     def prepare(self) -> None:  # noqa: B027
         """Write what lies around the file that is spoilt."""
@@ -53,7 +55,7 @@ class Target(ABC):
 
 def attempt(target: Target, data: bytes) -> str:
     """Feed one input; what went wrong that must not, or nothing."""
-    before, started = _peak(), time.process_time()
+    started = time.process_time()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -66,11 +68,14 @@ def attempt(target: Target, data: bytes) -> str:
         wrong = "".join(traceback.format_exception_only(error)).strip()[:300] + f" at {_where(error)}"
     else:
         wrong = ""
-    seconds, more = time.process_time() - started, _peak() - before
+    seconds, more = time.process_time() - started, peak() - target.peak
     if seconds > MOST_S:
         wrong += f" took {seconds:.1f} s"
     if more > MOST_BYTES:
         wrong += f" took {more / 2**20:,.0f} MB"
+    if more > NOTABLE_BYTES:
+        forget_peak()
+        target.peak = peak()
     return wrong
 
 
@@ -88,8 +93,3 @@ def _where(error: BaseException) -> str:
     frames = [f for f in traceback.extract_tb(error.__traceback__) if "/linewise/" in f.filename]
     last = frames[-1:] or traceback.extract_tb(error.__traceback__)[-1:]
     return ", ".join(f"{Path(f.filename).name}:{f.lineno}" for f in last)
-
-
-def _peak() -> int:
-    """The most memory this process ever had, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

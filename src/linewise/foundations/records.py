@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from linewise.foundations.atomic import write_text
 from linewise.foundations.defaults import BETAS, CLIP, EPOCHS, FALL, LABEL_SMOOTHING, LR, RISE, WEIGHT_DECAY
@@ -151,6 +151,33 @@ Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 """What decides weights, order and augmentation of a run."""
 
 
+class _Open(BaseModel):
+    """Part of a record that may hold more than is known here."""
+
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+
+
+class _Remark(_Open):
+    text: str
+
+
+class _Duplicates(_Open):
+    within: dict[str, int] = {}
+    across: dict[str, int] = {}
+    conflicts: int = 0
+
+
+class Checked(_Open):
+    """What analysis and report take from the result of a check."""
+
+    warnings: list[_Remark] = []
+    balance: float | None = None
+    duplicates: _Duplicates = _Duplicates()
+    sizes: dict[str, int] = {}
+    modes: dict[str, int] = {}
+    unreadable: dict[str, str] = {}
+
+
 class DataRecord(Record):
     """The images of a study.
 
@@ -172,6 +199,12 @@ class DataRecord(Record):
     preprocessing: dict[str, Any]
     options: dict[str, Any] = {}
     check: dict[str, Any] = {}
+
+    @field_validator("check")
+    @classmethod
+    def _readable(cls, check: dict[str, Any]) -> dict[str, Any]:
+        Checked.model_validate(check)
+        return check
 
     @property
     def shown_names(self) -> list[str]:

@@ -66,8 +66,8 @@ def plan(
     for k, size in enumerate(pool.num_groups()):
         if size < len(wanted):
             raise DataError(
-                f"class {shown(repr(class_names[k]))} has {plural(int(size), 'different image')}, too few to divide into "
-                f"{' and '.join(wanted)} images",
+                f"class {shown(repr(class_names[k]))} has {plural(int(size), 'different image')}, "
+                f"too few to divide into {' and '.join(wanted)} images",
                 where=where,
                 expected=f"at least {len(wanted)}",
                 mend="add images of this class, or leave the class out",

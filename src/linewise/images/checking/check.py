@@ -146,8 +146,9 @@ def judge(
         least, most = int(np.argmin(counts)), int(np.argmax(counts))
         findings.warn(
             "imbalance",
-            f"classes differ in size: {plural(counts[most], 'training image')} of {shown(repr(class_names[most]))}, "
-            f"{counts[least]:,} of {shown(repr(class_names[least]))}; look at balanced accuracy",
+            f"classes differ in size: {plural(counts[most], 'training image')} of "
+            f"{shown(repr(class_names[most]))}, {counts[least]:,} of {shown(repr(class_names[least]))}; "
+            "look at balanced accuracy",
         )
 
 
