@@ -98,6 +98,47 @@ def test_a_log_that_is_whole_raises_no_warning(linewise: Callable, study: Path) 
     assert "opening-not-logged" not in (study / "report" / "verdict.json").read_text()
 
 
+def test_a_run_copied_under_another_name(linewise: Callable, tmp_path: Path) -> None:
+    """Else one run would be counted as two."""
+    make_study(tmp_path / "s", errors={"lstm": 0.2, "cnn": 0.1}, seeds=2, num_test=40)
+    shutil.rmtree(tmp_path / "s" / "runs" / "lstm-1")
+    shutil.copytree(tmp_path / "s" / "runs" / "lstm-0", tmp_path / "s" / "runs" / "lstm-1")
+    said = linewise("report", tmp_path / "s", "--no-figures")
+    assert said.code == 3
+    assert said.err.replace(str(tmp_path), "DIR") == (
+        "error: DIR/s/runs/lstm-1/run.json: the record of lstm, seed 0\n  expected: lstm, seed 1"
+        "\n  to mend:  remove this run's folder; the same `linewise compare --out` trains it again\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda s: s["seeds"].append(0), "Value error, each of the seeds once"),
+        (lambda s: s["models"].append(s["models"][0]), "Value error, each of the models once"),
+        (lambda s: s["data"]["class_names"].append("0"), "Value error, each class name once"),
+        (lambda s: s["data"]["check"].update(duplicates=[1]), "Input should be an object"),
+        (lambda s: s["data"]["check"].update(warnings=[{"code": "x"}]), "Field required"),
+        (lambda s: s["data"]["check"].update(balance="even"), "Input should be a valid number"),
+        (lambda s: s["seeds"].append(10**30), "Input should be less than 9223372036854775808"),
+        (lambda s: s.update(schema_version=2), "Input should be 1"),
+    ],
+)  # fmt: skip
+def test_a_specification_that_contradicts_itself(
+    linewise: Callable, tmp_path: Path, change: Callable[[dict], object], told: str
+) -> None:
+    make_study(tmp_path / "s", errors={"lstm": 0.2}, seeds=1, num_test=40)
+    path = tmp_path / "s" / "study.json"
+    spec = json.loads(path.read_text())
+    change(spec)
+    path.write_text(json.dumps(spec))
+    said = linewise("report", tmp_path / "s", "--no-figures")
+    assert said.code == 3
+    assert said.err.startswith(f"error: {path}: ")
+    assert f"\n  expected: {told}" in said.err
+    assert "Traceback" not in said.err
+
+
 def npz(**arrays: np.ndarray) -> bytes:
     file = io.BytesIO()
     np.savez(file, **arrays)

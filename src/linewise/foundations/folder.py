@@ -155,7 +155,15 @@ class StudyFolder:
             for seed in spec.seeds:
                 path = self.run_path(model.label, seed)
                 if (path / "run.json").exists():
-                    found.append(Run(path, RunRecord.load(path / "run.json")))
+                    record = RunRecord.load(path / "run.json")
+                    if (record.model.label, record.seed) != (model.label, seed):
+                        raise DataError(
+                            f"the record of {record.model.label}, seed {record.seed}",
+                            where=str(path / "run.json"),
+                            expected=f"{model.label}, seed {seed}",
+                            mend="remove this run's folder; the same `linewise compare --out` trains it again",
+                        )
+                    found.append(Run(path, record))
         return found
 
     def openings(self) -> list[Opening]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from linewise.foundations.atomic import write_text
 from linewise.foundations.defaults import BETAS, CLIP, EPOCHS, FALL, LABEL_SMOOTHING, LR, RISE, WEIGHT_DECAY
@@ -206,6 +206,13 @@ class DataRecord(Record):
         Checked.model_validate(check)
         return check
 
+    @field_validator("class_names")
+    @classmethod
+    def _different(cls, names: list[str]) -> list[str]:
+        if len(set(names)) < len(names):
+            raise ValueError("each class name once")
+        return names
+
     @property
     def shown_names(self) -> list[str]:
         """Class names for people: see `foundations.names.shown`."""
@@ -248,6 +255,13 @@ class StudySpec(Record):
     threads: int = Field(ge=1)
     device: Device = "cpu"
     tuning: TuningPlan | None = None
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        for what, found in (("models", [model.label for model in self.models]), ("seeds", self.seeds)):
+            if len(set(found)) < len(found):
+                raise ValueError(f"each of the {what} once")
+        return self
 
 
 class Environment(Record):
@@ -326,9 +340,9 @@ class RunRecord(Record):
     environment: Environment
     started: str
     times: Times | None = None
-    train_accuracy: float | None = None
-    validation_accuracy: float | None = None
-    test_accuracy: float | None = None
+    train_accuracy: float | None = Field(None, ge=0, le=1)
+    validation_accuracy: float | None = Field(None, ge=0, le=1)
+    test_accuracy: float | None = Field(None, ge=0, le=1)
 
 
 class Opening(Record):
