@@ -23,7 +23,7 @@ from linewise.foundations.errors import LinewiseError
 
 INPUTS = {
     "idx": 1500, "csv": 2000, "npz": 1500, "image": 2000, "model.json": 1500, "safetensors": 600, "weights": 1000,
-    "configuration": 3000, "records": 500, "study": 80,
+    "configuration": 3000, "journal": 1500, "records": 500, "study": 80,
 }  # fmt: skip
 """About two seconds each."""
 
@@ -56,7 +56,9 @@ def test_only_errors_for_people(tmp_path: Path, name: str) -> None:
     assert not found
 
 
-@pytest.mark.parametrize("name", ["idx", "csv", "npz", "image", "safetensors", "weights", "records", "study"])
+@pytest.mark.parametrize(
+    "name", ["idx", "csv", "npz", "image", "safetensors", "weights", "journal", "records", "study"]
+)
 def test_whole_files_are_taken(tmp_path: Path, name: str) -> None:
     """Else nothing behind the first check would ever be reached."""
     target = TARGETS[name](tmp_path / "target")
@@ -126,8 +128,9 @@ def test_a_target_that_takes_too_much_would_be_found(tmp_path: Path) -> None:
         ("configuration", b"a = " + b"[" * 9000),  # recursion
         ("configuration", b"lr = " + b"9" * 5000),
         ("weights", b"\0" + b"PK\5\6" + b"\1" * 18),  # an archive on several disks
+        ("journal", b"[" * 100_000),  # recursion
     ],
-    ids=range(9),
+    ids=range(10),
 )  # fmt: skip
 def test_what_the_fuzzing_found(tmp_path: Path, name: str, data: bytes) -> None:
     """Each ended in a traceback once; arrays in test_records.py, names in pictures in test_folders.py."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fuzzing.images import Csv, Idx, ImageFile, Npz
 from fuzzing.models import Configuration, Foreign, ModelJson, Safetensors
-from fuzzing.records import Report, RunRecords, Study
+from fuzzing.records import Journal, Report, RunRecords, Study
 from fuzzing.targets import Target
 
 TARGETS: dict[str, type[Target]] = {
@@ -18,6 +18,7 @@ TARGETS: dict[str, type[Target]] = {
         Safetensors,
         Foreign,
         Configuration,
+        Journal,
         RunRecords,
         Study,
         Report,

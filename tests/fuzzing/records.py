@@ -35,7 +35,6 @@ class Study(Target):
         turns = [Turns(label=label, images=100, seconds=[0.5, 0.6, 0.7]) for label in ("lstm", "cnn")]
         speed = Speed(environment=environment(1, kernels=""), work={"train": turns, "1": turns, "1000": turns})
         speed.save(self.folder / "speed.json")
-        (self.folder / "tuning" / "journal.log").write_text('{"op_code": 0}\n{"op_code": 1}\n')
         files = sorted(path for path in self.folder.rglob("*") if path.is_file() and path.name != "README.md")
         chosen = [path for path in files if path.parent.name in ("lstm-0", "cnn-1") or "runs" not in path.parts]
         self.whole = {path: path.read_bytes() for path in chosen}
@@ -58,8 +57,6 @@ class Study(Target):
         self.spoilt.write_bytes(data[1:])
         if self.spoilt.name == "stop.json":
             load_rule(self.spoilt.parent)
-        elif self.spoilt.name == "journal.log":
-            mend_journal(self.spoilt)
         else:
             summary = summarise(StudyFolder.open(self.folder))
             summary.rows(), summary.run_rows(), summary.answer
@@ -89,6 +86,22 @@ class Report(Study):
         build(self.folder, figures=False)
 
 
+class Journal(Target):
+    """The journal of a tuning, mended where its end was torn."""
+
+    name = "journal"
+
+    def seeds(self) -> list[bytes]:
+        lines = [b'{"op_code": 0, "study_name": "x", "directions": [2]}', b'{"op_code": 4, "worker_id": "1"}']
+        return [b"\n".join(lines) + b"\n", b"\n".join(lines), b""]
+
+    def feed(self, data: bytes) -> None:
+        path = self.folder / "journal.log"
+        path.write_bytes(data)
+        mend_journal(path)
+        assert not mend_journal(path)
+
+
 class RunRecords(Study):
     """The records of one run and the specification alone: nothing is computed, so that many can be read."""
 
@@ -100,8 +113,6 @@ class RunRecords(Study):
         self.spoilt.write_bytes(data[1:])
         if self.spoilt.name == "stop.json":
             load_rule(self.spoilt.parent)
-        elif self.spoilt.name == "journal.log":
-            mend_journal(self.spoilt)
         elif self.spoilt.name == "study.json":
             StudySpec.load(self.spoilt)
         else:

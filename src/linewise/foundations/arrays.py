@@ -91,7 +91,7 @@ def read_predictions(path: Path, split: str) -> Predictions | None:
     Raises:
         DataError: the file is damaged, or its arrays do not fit each other.
     """
-    arrays = _read(path)
+    arrays = read_arrays(path)
     if f"{split}_predicted" not in arrays:
         return None
     try:
@@ -124,7 +124,7 @@ def read_learning(path: Path) -> np.ndarray | None:
     Raises:
         DataError: the file is damaged, or its arrays do not fit each other.
     """
-    arrays = _read(path)
+    arrays = read_arrays(path)
     if "validation_epochs" not in arrays:
         return None
     bits_EM, count = arrays["validation_epochs"], arrays.get("validation_count")
@@ -149,7 +149,7 @@ def read_gallery(path: Path) -> Gallery:
     Raises:
         DataError: the file is damaged, or its arrays do not fit each other.
     """
-    arrays = _read(path)
+    arrays = read_arrays(path)
     indices_G, images_GHWC = arrays.get("indices"), arrays.get("images")
     fits = (
         indices_G is not None
@@ -174,7 +174,7 @@ def read_steps(path: Path, split: str) -> Steps | None:
     Raises:
         DataError: the file is damaged, or its arrays do not fit each other.
     """
-    arrays = _read(path)
+    arrays = read_arrays(path)
     if f"{split}_answers" not in arrays:
         return None
     try:
@@ -207,7 +207,7 @@ def read_films(path: Path) -> Films:
     Raises:
         DataError: the file is damaged, or its arrays do not fit each other.
     """
-    arrays = _read(path)
+    arrays = read_arrays(path)
     indices_F = arrays.pop("indices", np.zeros(0))
     parts: dict[str, dict[str, np.ndarray]] = {"probabilities": {}, "steps": {}, "seen": {}}
     for key, array in arrays.items():
@@ -254,7 +254,12 @@ def _ascending(kept_T: np.ndarray) -> bool:
     )
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of a record, by name.
+
+    Raises:
+        DataError: the file is damaged.
+    """
     try:
         with open_npz(path) as archive:
             return {name: archive.read(name) for name in archive.names}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from linewise.foundations.arrays import Films, Steps
+from linewise.foundations.arrays import Films, Steps, read_arrays
 from linewise.foundations.atomic import replace_file, write_text
 from linewise.foundations.folder import StudyFolder
 from linewise.foundations.records import Epoch, Opening, RunRecord, cannot_be_read
@@ -98,10 +98,7 @@ def write_steps(folder: Path, split: str, steps: Steps, num_classes: int) -> Non
 
 
 def _add_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    before: dict[str, np.ndarray] = {}
-    if path.exists():
-        with np.load(path, allow_pickle=False) as file:
-            before = dict(file)
+    before = read_arrays(path) if path.exists() else {}
     with replace_file(path) as file:
         np.savez_compressed(file, allow_pickle=False, **{**before, **arrays})
 
