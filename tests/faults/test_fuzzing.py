@@ -22,7 +22,7 @@ from fuzzing.targets import attempt
 from linewise.foundations.errors import LinewiseError
 
 INPUTS = {
-    "idx": 1500, "csv": 2000, "npz": 1500, "image": 2000, "model.json": 1500, "safetensors": 600, "weights": 1000,
+    "idx": 1500, "csv": 2000, "npz": 1500, "image": 2000, "model.json": 1500, "safetensors": 600, "weights": 1000, "onnx": 1000,
     "configuration": 3000, "journal": 1500, "records": 500, "study": 80,
 }  # fmt: skip
 """About two seconds each."""
@@ -57,7 +57,7 @@ def test_only_errors_for_people(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["idx", "csv", "npz", "image", "safetensors", "weights", "journal", "records", "study"]
+    "name", ["idx", "csv", "npz", "image", "safetensors", "weights", "onnx", "journal", "records", "study"]
 )
 def test_whole_files_are_taken(tmp_path: Path, name: str) -> None:
     """Else nothing behind the first check would ever be reached."""

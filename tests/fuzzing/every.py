@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fuzzing.images import Csv, Idx, ImageFile, Npz
-from fuzzing.models import Configuration, Foreign, ModelJson, Safetensors
+from fuzzing.models import Configuration, Foreign, ModelJson, Onnx, Safetensors
 from fuzzing.records import Journal, Report, RunRecords, Study
 from fuzzing.targets import Target
 
@@ -17,6 +17,7 @@ TARGETS: dict[str, type[Target]] = {
         ModelJson,
         Safetensors,
         Foreign,
+        Onnx,
         Configuration,
         Journal,
         RunRecords,

@@ -13,9 +13,11 @@ from fuzzing.mutators import spoil_json, spoil_safetensors, spoil_zip
 from fuzzing.targets import Target
 from linewise.cli.app import app
 from linewise.cli.configuration import merge
+from linewise.export.opening import described
 from linewise.models import create_model
 from linewise.models.published import load_weights, read_weights
 from linewise.models.saved import load_model, save_model
+from tiny_exports import lstm
 
 CLASSES = ["a", "b", "猫"]
 
@@ -98,6 +100,18 @@ class Foreign(Target):
         path = self.folder / ("x.safetensors" if data[:1] == b"\1" else "x.pth")
         path.write_bytes(data[1:])
         load_weights(self.network, read_weights(path), where=str(path))
+
+
+class Onnx(Target):
+    """An exported network, as far as it is read before a runtime gets it; its checksum is not made to fit."""
+
+    name = "onnx"
+
+    def seeds(self) -> list[bytes]:
+        return [lstm()[1].data]
+
+    def feed(self, data: bytes) -> None:
+        described(data, "x.onnx")
 
 
 class Configuration(Target):
