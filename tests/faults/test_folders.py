@@ -189,6 +189,11 @@ def test_odd_class_names_go_through_a_whole_study(linewise: Callable, tmp_path: 
     checked = linewise("data", "check", root)
     assert checked.code == 0
     assert "\x1b" not in checked.out
+    (root / "a b" / "\x1b[2J.png").touch()
+    for command in (("data", "check"), ("compare",), ("data", "check", "--skip-unreadable")):
+        told = linewise(*command, root)
+        assert "\x1b" not in told.out + told.err
+        assert "\\x1b[2J.png is empty" in told.out + told.err
 
 
 def test_data_that_changed_before_going_on(linewise: Callable, tmp_path: Path) -> None:

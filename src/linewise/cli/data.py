@@ -105,6 +105,8 @@ def show(result: DataCheck) -> None:
     from rich.console import Console
     from rich.text import Text
 
+    from linewise.foundations.names import shown
+
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     shape = (
         f"{result.shape[0]}×{result.shape[1]}, {'grey' if result.shape[2] == 1 else 'colour'}"
@@ -126,7 +128,7 @@ def show(result: DataCheck) -> None:
     if result.counts:
         _show_counts(console, result)
     for name, reason in list(result.unreadable.items())[:20]:
-        console.print(Text(f"unreadable: {name} {reason}"))
+        console.print(Text(f"unreadable: {shown(name)} {reason}"))
     if len(result.unreadable) > 20:
         console.print(Text(f"… and {len(result.unreadable) - 20:,} more unreadable files (all with --json)"))
     for warning in result.warnings:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from linewise.foundations.errors import DataError
-from linewise.foundations.names import escaped
 from linewise.images.checking.findings import Findings, listed, plural
 from linewise.images.files.decode import SUFFIXES
 
@@ -52,7 +51,7 @@ class Listing:
 
 def shown(name: str) -> str:
     """A file name that can be printed and stored, whatever bytes it is made of."""
-    return escaped(os.fsencode(name).decode("utf-8", "replace"))
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def list_images(root: Path, findings: Findings) -> Listing:
