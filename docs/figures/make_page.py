@@ -64,7 +64,10 @@ def draw(page: Page, strokes: list[list[tuple[float, float]]] = FOUR, size: floa
     assert box is not None
     for stroke in strokes:
         points = [
-            (box["x"] + (0.5 + size * (x - 0.5)) * box["width"], box["y"] + (0.5 + size * (y - 0.5)) * box["height"])
+            (
+                box["x"] + (0.5 + size * (x - 0.5)) * box["width"],
+                box["y"] + (0.5 + size * (y - 0.5)) * box["height"],
+            )
             for x, y in stroke
         ]
         page.mouse.move(*points[0])
@@ -156,7 +159,8 @@ def main() -> None:
         page.wait_for_selector("[data-timed=true]")
         page.wait_for_selector(".shot")
         page.wait_for_timeout(500)
-        page.screenshot(path=HERE / "page-duel.png", clip={"x": 0, "y": 0, "width": 1280, "height": 1290}, full_page=True)
+        top = {"x": 0, "y": 0, "width": 1280, "height": 1290}
+        page.screenshot(path=HERE / "page-duel.png", clip=top, full_page=True)
         page.mouse.move(0, 0)
         page.goto(f"{address}/#mistakes")
         page.wait_for_selector(".shot")

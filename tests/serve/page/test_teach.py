@@ -246,6 +246,18 @@ def test_switched_off(study: Path) -> None:
             assert answer.status_code == 403
 
 
+@pytest.mark.parametrize(("typed", "teach"), [([], True), (["--no-teach"], False)])
+def test_the_command_switches_it_off(monkeypatch: pytest.MonkeyPatch, typed: list[str], teach: bool) -> None:
+    from typer.testing import CliRunner
+
+    from linewise.cli.app import app
+
+    asked = []
+    monkeypatch.setattr("linewise.cli.serve.open_server", lambda runs, options, opened=None: asked.append(options))
+    assert CliRunner().invoke(app, ["serve", "runs/lstm-0", *typed]).exit_code == 0
+    assert [options.teach for options in asked] == [teach]
+
+
 @pytest.mark.browser
 def test_a_class_is_drawn_taught_tried_and_saved(visit: Callable, here: Path) -> None:
     seen = visit("#teach")
