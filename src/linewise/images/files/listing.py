@@ -116,7 +116,7 @@ class _Walker:
             )
         found = {}
         for path in folders:
-            if shown(path.name) != path.name:
+            if not _is_text(path.name):
                 raise DataError(
                     "the name of this class folder is not text in UTF-8",
                     where=shown(str(path)),
@@ -241,6 +241,15 @@ class _Walker:
         if self.nested:
             text = f"images in folders inside class folders belong to the outer class: {listed(self.nested)}"
             self.findings.warn("nested", text)
+
+
+def _is_text(name: str) -> bool:
+    """Whether the bytes of a name are UTF-8."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:

@@ -18,7 +18,7 @@ MOST_WITH_NUMBERS = 20
 def confusion_charts(summary: Summary) -> dict[str, Chart]:
     """One chart per network that has answers, by its label; counts are sums over seeds."""
     evidence = summary.evidence
-    names = evidence.spec.data.class_names
+    names = evidence.spec.data.shown_names
     found = {}
     for network in evidence.networks:
         answers = network.answers(evidence.split)
