@@ -196,6 +196,7 @@ BLANK = encoded(Image.new("L", (20, 20), 255))
         (lambda asked: asked["classes"][0].update(name="a\nb"), "one line"),
         (lambda asked: asked["classes"][0].update(name="a\u2028b"), "one line"),
         (lambda asked: asked["classes"][0].update(name="a\u202eb"), "one line"),
+        (lambda asked: asked["classes"][0].update(name="a\u200fb"), "one line"),
         (lambda asked: asked["classes"][0]["images"].__setitem__(1, "!!"), "drawing 2 of"),
         (
             lambda asked: asked["classes"][1]["images"].__setitem__(0, BLANK),
