@@ -159,9 +159,8 @@ def main() -> None:
         page.wait_for_selector("[data-timed=true]")
         page.wait_for_selector(".shot")
         page.wait_for_timeout(500)
-        page.screenshot(
-            path=HERE / "page-duel.png", clip={"x": 0, "y": 0, "width": 1280, "height": 1290}, full_page=True
-        )
+        top = {"x": 0, "y": 0, "width": 1280, "height": 1290}
+        page.screenshot(path=HERE / "page-duel.png", clip=top, full_page=True)
         page.mouse.move(0, 0)
         page.goto(f"{address}/#mistakes")
         page.wait_for_selector(".shot")

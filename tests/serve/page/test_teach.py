@@ -196,6 +196,7 @@ BLANK = encoded(Image.new("L", (20, 20), 255))
         (lambda asked: asked["classes"][0].update(name="a\nb"), "one line"),
         (lambda asked: asked["classes"][0].update(name="a\u2028b"), "one line"),
         (lambda asked: asked["classes"][0].update(name="a\u202eb"), "one line"),
+        (lambda asked: asked["classes"][0].update(name="a\u200fb"), "one line"),
         (lambda asked: asked["classes"][0]["images"].__setitem__(1, "!!"), "drawing 2 of"),
         (
             lambda asked: asked["classes"][1]["images"].__setitem__(0, BLANK),
@@ -244,6 +245,18 @@ def test_switched_off(study: Path) -> None:
             client.post("/v1/teach/save", json={"model": "lstm-0"}),
         ):
             assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(("typed", "teach"), [([], True), (["--no-teach"], False)])
+def test_the_command_switches_it_off(monkeypatch: pytest.MonkeyPatch, typed: list[str], teach: bool) -> None:
+    from typer.testing import CliRunner
+
+    from linewise.cli.app import app
+
+    asked = []
+    monkeypatch.setattr("linewise.cli.serve.open_server", lambda runs, options, opened=None: asked.append(options))
+    assert CliRunner().invoke(app, ["serve", "runs/lstm-0", *typed]).exit_code == 0
+    assert [options.teach for options in asked] == [teach]
 
 
 @pytest.mark.browser

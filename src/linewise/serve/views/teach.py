@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from linewise.analysis.intervals import wilson
+from linewise.foundations.names import escaped
 from linewise.serve.errors import Refused
 from linewise.serve.lesson import PAPER
 from linewise.serve.routes import ALWAYS, refusals
@@ -23,9 +24,8 @@ router = APIRouter(responses=refusals(*ALWAYS))
 FEWEST_CLASSES, MOST_CLASSES = 2, 10
 FEWEST_DRAWINGS, MOST_DRAWINGS = 3, 20
 MOST_MEGAPIXELS = 4.0
-REFUSED_LETTERS = {"Cc", "Cs", "Zl", "Zp", "Co", "Cn"}
-TURNING = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Letters that turn the direction of what stands around them."""
+NO_LETTERS = {"Zl", "Zp", "Co", "Cn"}
+"""Categories of Unicode: ends of lines and paragraphs, private and unassigned."""
 
 
 def _plain(name: str) -> str:
@@ -33,7 +33,7 @@ def _plain(name: str) -> str:
     name = unicodedata.normalize("NFC", name).strip()
     if not name:
         raise ValueError("a name of at least one letter")
-    if any(unicodedata.category(letter) in REFUSED_LETTERS or letter in TURNING for letter in name):
+    if escaped(name) != name or any(unicodedata.category(letter) in NO_LETTERS for letter in name):
         raise ValueError("a name on one line, without control characters")
     return name
 
