@@ -57,7 +57,8 @@ def test_mnist_where_it_is(mnist_dir: Path):
 
 
 def test_a_study_is_made_once_and_found_again(studies: Path):
-    made, was_there = demo_study("digits")
+    with pytest.warns(UserWarning, match="--read-along does not act on cnn"):
+        made, was_there = demo_study("digits")
     assert (made.path.parent.name, was_there) == (studies.name, False)
     assert [run.path.name for run in shown(made.path)] == ["lstm-0", "gru-0", "cnn-0"]
     assert made.folder.runs()[0].record.recipe.read_along > 0
