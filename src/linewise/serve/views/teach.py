@@ -24,6 +24,8 @@ FEWEST_CLASSES, MOST_CLASSES = 2, 10
 FEWEST_DRAWINGS, MOST_DRAWINGS = 3, 20
 MOST_MEGAPIXELS = 4.0
 REFUSED_LETTERS = {"Cc", "Cs", "Zl", "Zp", "Co", "Cn"}
+SEEN = "LNPS"
+"""Letters, numbers, punctuation and symbols: a name has one, or nobody sees it."""
 TURNING = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Letters that turn the direction of what stands around them."""
 
@@ -31,7 +33,7 @@ TURNING = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 def _plain(name: str) -> str:
     """A name that can be shown anywhere: one line, no letter that is none."""
     name = unicodedata.normalize("NFC", name).strip()
-    if not name:
+    if not any(unicodedata.category(letter)[0] in SEEN for letter in name):
         raise ValueError("a name of at least one letter")
     if any(unicodedata.category(letter) in REFUSED_LETTERS or letter in TURNING for letter in name):
         raise ValueError("a name on one line, without control characters")
