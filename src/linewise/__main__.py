@@ -12,7 +12,7 @@ from linewise.foundations.errors import LinewiseError
 def main() -> None:
     """Parse the command line, run, and turn every error for users into a message and an exit code.
 
-    Exit codes: 0 done, 2 usage or configuration, 3 bad data, 130 interrupted, 143 terminated.
+    Exit codes: 0 done, 2 usage or configuration, 3 bad data, 130 interrupted, 141 nobody reads on, 143 terminated.
     """
     from linewise.cli.app import app
 
@@ -24,6 +24,10 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
+    except SystemExit as end:
+        if end.code == 1 and isinstance(end.__context__, BrokenPipeError):  # Typer has caught it
+            end.code = 141
+        raise
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)

@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -325,3 +326,19 @@ def test_verbose_says_a_line_per_epoch(capsys: pytest.CaptureFixture[str]) -> No
     quick(verbose=True).fit(BYTES, LABELS)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == ["epoch 1", "epoch 2"]
+
+
+def test_a_fit_that_fails_leaves_no_old_answers_under_new_labels(fitted: ReaderClassifier) -> None:
+    reader = pickle.loads(pickle.dumps(fitted)).set_params(epochs=0)
+    with pytest.raises(InputError):
+        reader.fit(BYTES, np.array([f"new {label}" for label in LABELS]))
+    with pytest.raises(NotFittedError):
+        reader.predict(BYTES[:2])
+
+
+def test_days_are_labels_that_can_be_saved(tmp_path: Path) -> None:
+    days = np.datetime64("2020-02-28") + LABELS
+    reader = quick(epochs=1).fit(BYTES, days)
+    again = ReaderClassifier.load(reader.save(tmp_path / "run"))
+    assert again.classes_.dtype == reader.classes_.dtype
+    assert (again.predict(BYTES[:20]) == reader.predict(BYTES[:20])).all()

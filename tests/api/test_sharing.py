@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn.datasets import load_digits
 
 from linewise import ConfigError, DataError, ReaderClassifier, load_model, pull, push
 from linewise.api.sharing import models_on
+from linewise.foundations.errors import SavedModelError
 
 DIGITS = load_digits()
 
@@ -168,6 +170,44 @@ def test_checksums_name_a_models_files_only(run: Path, tmp_path: Path, line: str
         file.write(line + "\n")
     with pytest.raises(DataError, match="a checksum and the name of a model's file"):
         pull(tmp_path / "shelf", "digits", tmp_path / "taken")
+
+
+def test_checksums_that_are_no_file_are_refused(run: Path, tmp_path: Path) -> None:
+    sums = push(run, tmp_path / "shelf", "digits") / "SHA256SUMS"
+    text = sums.read_text()
+    sums.unlink()
+    os.mkfifo(sums)  # to read it would wait for ever
+    with pytest.raises(SavedModelError, match="not a plain file"):
+        pull(tmp_path / "shelf", "digits", tmp_path / "taken")
+    sums.unlink()
+    (tmp_path / "elsewhere").write_text(text)
+    sums.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SavedModelError, match="not a plain file"):
+        pull(tmp_path / "shelf", "digits", tmp_path / "taken")
+
+
+def test_a_folder_that_is_there_by_nature_is_no_place(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push(run, tmp_path / "shelf", "digits")
+    monkeypatch.chdir(tmp_path / "shelf")
+    for out in (".", "/", "digits/.."):
+        with pytest.raises(ConfigError):
+            pull(".", "digits", out)
+    assert [path.name for path in tmp_path.joinpath("shelf").iterdir()] == ["digits"]
+
+
+def test_two_that_push_one_name_leave_one_whole_model(run: Path, other: Path, tmp_path: Path) -> None:
+    def put(path: Path) -> bool:
+        try:
+            return bool(push(path, tmp_path / "shelf", "digits", replace=True))
+        except ConfigError:
+            return False
+
+    with ThreadPoolExecutor(4) as pool:
+        assert any(pool.map(put, [run, other] * 6))
+    pull(tmp_path / "shelf", "digits", tmp_path / "taken")
+    assert [path.name for path in (tmp_path / "shelf").iterdir()] == ["digits"]
 
 
 def test_owners_and_models_do_not_take_each_others_place(run: Path, tmp_path: Path) -> None:

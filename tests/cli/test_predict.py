@@ -261,3 +261,16 @@ def test_an_exported_model_has_pages_and_no_rule(linewise: Callable[..., Any], t
     said = linewise("predict", tmp_path / "model.onnx", file, "--early")
     assert (said.code, said.out) == (2, "")
     assert said.err.startswith("error: --early: an exported model has no rule to stop by\n")
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path, run: Path) -> None:
+    folder_of(tmp_path, 600)
+    for form in ("--json", "--csv", "--top=4"):
+        command = [sys.executable, "-m", "linewise", "predict", run, tmp_path / "images", form]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout
+            assert process.stderr
+            process.stdout.readline()
+            process.stdout.close()
+            said = process.stderr.read()
+            assert (process.wait(60), said) == (141, b""), form

@@ -339,6 +339,17 @@ PLACES = """() => {
 }"""
 
 
+def test_rows_read_from_below_are_steps_and_not_numbered_as_rows(tmp_path: Path) -> None:
+    step_HW = np.arange(8, 0, -1)[:, None].repeat(8, 1)
+    (page,) = write(tmp_path, trace(step_HW=step_HW, reading="rows-reversed"))
+    assert "in 8 steps (rows-reversed)" in page
+    assert "row by row" not in page
+    assert "Row 8 matters most" in page, "rows of the image are counted from its top"
+    parts = Parts(trace(step_HW=step_HW, reading="rows-reversed"))
+    assert parts.aligned
+    assert not parts.by_row
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [1280, 400, 360])
 def test_in_a_browser_nothing_is_cut_and_charts_lie_along_the_image(tmp_path: Path, width: int) -> None:

@@ -66,22 +66,23 @@ def test_its_own_page_and_a_link_to_it_are_let_in(client: Any) -> None:
     assert client.get("/v1/models", headers=own).status_code == 200
     link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
     assert client.get("/", headers=link).status_code == 200
+    assert client.post("/v1/predict", headers=link).status_code == 403, "a form of another site"
 
 
 def test_a_server_for_other_machines_takes_addresses_and_given_names() -> None:
     doors = Doors(Settings(host="0.0.0.0", token=TOKEN, names=("digits.example",)))
     for host in ("192.168.1.5:8000", "[2001:db8::1]:80", "digits.example", "Digits.Example:443", "localhost"):
-        doors.check_names(Headers({"host": host}))
+        doors.check_names(Headers({"host": host}), "GET")
     for host in ("evil.example", "digits.example.evil.example"):
         with pytest.raises(Refused):
-            doors.check_names(Headers({"host": host}))
-    doors.check_names(Headers({"host": "digits.example", "origin": "https://digits.example"}))
+            doors.check_names(Headers({"host": host}), "GET")
+    doors.check_names(Headers({"host": "digits.example", "origin": "https://digits.example"}), "GET")
 
 
 def test_two_hosts_are_none() -> None:
     two = Headers(raw=[(b"host", b"localhost"), (b"host", b"evil.example")])
     with pytest.raises(Refused):
-        Doors(Settings()).check_names(two)
+        Doors(Settings()).check_names(two, "GET")
 
 
 @pytest.mark.parametrize(

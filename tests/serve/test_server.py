@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import http.client
 import json
 import select
@@ -232,6 +234,26 @@ def test_sigterm_under_load_answers_what_was_accepted_and_ends(launch: Callable[
     assert set(answered) <= {200, 503, 0}
     assert answered[0] <= 2  # in the moment the socket closes, before the server has seen them
     assert "Traceback" not in process.log.read_text()
+
+
+def test_a_client_that_does_not_read_is_one_line_of_the_log(launch: Callable[..., Process]) -> None:
+    process = launch(request_s=2)
+    asked = {"image": base64.b64encode(BODY).decode(), "gates": True, "model": "lstm-0"}
+    body = json.dumps(asked).encode()
+    head = f"POST /v1/read HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    with socket.socket() as found:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+        found.connect(("127.0.0.1", process.port))
+        until = time.monotonic() + 30
+        found.settimeout(0.5)
+        while "not answered in time" not in (log := process.log.read_text()) and time.monotonic() < until:
+            with contextlib.suppress(TimeoutError):
+                found.sendall((head.encode() + body) * 20)
+    time.sleep(0.5)
+    log = process.log.read_text()
+    assert "not answered in time" in log
+    assert "Traceback" not in log
+    alive(process)
 
 
 def process_socket(process: Process) -> socket.socket:

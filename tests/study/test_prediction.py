@@ -84,7 +84,7 @@ def test_what_does_not_read_step_by_step_cannot_stop(tmp_path: Path) -> None:
     ("field", "value", "said"),
     [
         ("std", [0.3, 0.3], "one mean and one std per channel"),
-        ("height", 13, r"images prepared as \(height, width, channels\) = \(13, 12, 1\)"),
+        ("height", 13, "prepares images of 13×12 with 1 channels"),
         ("fit", "sideways", "fit"),
     ],
 )

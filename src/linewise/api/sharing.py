@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import secrets
 import shutil
 import stat
 from collections.abc import Iterable, Iterator
@@ -156,8 +157,10 @@ def _name_of(run: Path) -> str:
 @contextmanager
 def _draft(target: Path) -> Iterator[Path]:
     """A folder beside `target` to write into; gone at the end, unless it was put in its place."""
-    path = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    shutil.rmtree(path, ignore_errors=True)
+    place = Path(os.path.abspath(target))
+    if not place.name:
+        raise ConfigError("no folder for a model", where=str(target), mend="name a new folder in it")
+    path = place.with_name(f".{place.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
     try:
         path.mkdir(parents=True)
     except OSError as error:
@@ -181,12 +184,29 @@ def _put(draft: Path, target: Path, replace: bool) -> None:
                 mend="choose another name" + (", or replace it" if sums.is_file() else ""),
             )
         aside = draft.with_suffix(".old")
-        shutil.rmtree(aside, ignore_errors=True)
-        os.replace(target, aside)
-        os.replace(draft, target)
-        shutil.rmtree(aside, ignore_errors=True)
+        _rename(target, aside)
+        try:
+            _rename(draft, target)
+        except BaseException:
+            if not os.path.lexists(target):
+                _rename(aside, target)
+            raise
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
         return
-    os.replace(draft, target)
+    _rename(draft, target)
+
+
+def _rename(source: Path, target: Path) -> None:
+    """Onto nothing: what another has put there in the meantime stays."""
+    try:
+        os.replace(source, target)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot be put there ({error.strerror})",
+            where=str(target),
+            mend="try again, where another does the same",
+        ) from None
 
 
 def _is_whole(folder: Path) -> bool:
@@ -200,6 +220,7 @@ def _read_sums(folder: Path) -> dict[str, str]:
     """Checksums by file; known file names only, all that are needed among them."""
     path = folder / SUMS
     try:
+        _check_regular(path)
         text = path.read_bytes()[: 64 << 10].decode("ascii")
     except (OSError, UnicodeDecodeError) as error:
         raise SavedModelError(f"cannot be read ({error})", where=str(path)) from None
@@ -219,12 +240,16 @@ def _read_sums(folder: Path) -> dict[str, str]:
 def _copy_regular(source: Path, target: Path) -> None:
     """A copy of a file that is one: no link, no device, no giant."""
     try:
-        status = source.lstat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_BYTES:
-            raise SavedModelError("not a plain file, or a giant", where=str(source), expected="a model's file")
+        _check_regular(source)
         shutil.copyfile(source, target, follow_symlinks=False)
     except OSError as error:
         raise SavedModelError(f"cannot be read ({error.strerror})", where=str(source)) from None
+
+
+def _check_regular(path: Path) -> None:
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_BYTES:
+        raise SavedModelError("not a plain file, or a giant", where=str(path), expected="a model's file")
 
 
 def _sha256(path: Path) -> str:

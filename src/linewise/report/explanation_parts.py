@@ -57,7 +57,7 @@ class Parts:
     Attributes:
         trace: what is shown.
         aligned: the steps follow the rows of the image, so that charts by step lie beside it row by row.
-        by_row: each step is one row.
+        by_row: step n is row n.
     """
 
     def __init__(self, trace: Trace) -> None:
@@ -65,7 +65,8 @@ class Parts:
         self.height, self.width = trace.image_HWC.shape[:2]
         self.row_step_H = _row_steps(trace)
         self.aligned = self.row_step_H is not None
-        self.by_row = self.aligned and trace.num_steps == self.height
+        rows_H = np.arange(1, self.height + 1)
+        self.by_row = self.row_step_H is not None and np.array_equal(self.row_step_H, rows_H)
         steps = np.arange(trace.num_steps or 0)
         self.kept_T = steps if self.aligned else _evenly(steps, MOST_STEPS)
 

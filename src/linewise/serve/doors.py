@@ -52,7 +52,7 @@ class Doors:
         self._token = settings.token.encode()
         self.cookie = f"linewise_{settings.port}"
 
-    def check_names(self, headers: Headers) -> None:
+    def check_names(self, headers: Headers, method: str) -> None:
         """Refuse a foreign `Host` with 421 and a foreign `Origin` with 403."""
         hosts = headers.getlist("host")
         name = host_name(hosts[0]) if len(hosts) == 1 else None
@@ -63,7 +63,8 @@ class Doors:
             if origin.lower() not in (f"http://{here}", f"https://{here}"):
                 raise Refused(403, "Foreign origin", "Only the server's own pages may send this.")
         site, mode = headers.get("sec-fetch-site", "none"), headers.get("sec-fetch-mode", "")
-        if site not in ("same-origin", "none") and mode != "navigate":
+        followed = mode == "navigate" and method in ("GET", "HEAD")  # a link, not a form
+        if site not in ("same-origin", "none") and not followed:
             raise Refused(403, "Foreign origin", "Only the server's own pages may send this.")
 
     def _ours(self, name: str) -> bool:

@@ -43,6 +43,10 @@ class Refused(HTTPException):
         self.status, self.title = status, title
 
 
+class CutOff(ConnectionAbortedError):  # noqa: N818 - it is told apart, not told
+    """An answer has begun and cannot be finished; its cause is in the log already."""
+
+
 def busy(detail: str, after_s: int = 1) -> Refused:
     """The refusal for want of room: 503, and when to come again."""
     return Refused(503, "Busy", detail, {"Retry-After": str(after_s)})

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from linewise.serve.body import Body
 from linewise.serve.doors import Doors
-from linewise.serve.errors import Refused, broken, busy, place, problem
+from linewise.serve.errors import CutOff, Refused, broken, busy, place, problem
 from linewise.serve.metrics import Metrics
 from linewise.serve.occupancy import Occupancy
 from linewise.serve.settings import Settings
@@ -54,7 +54,7 @@ class Guard:
         path = scope["path"]
         if not path.startswith("/"):
             raise Refused(400, "Not an address", "An address begins with a slash.")
-        self._doors.check_names(headers)
+        self._doors.check_names(headers, scope["method"])
         self._check_header(scope)
         if scope["method"] == "GET" and self._doors.enters(path, scope["query_string"]):
             await self._enter()(scope, exchange.receive, exchange.send)
@@ -126,7 +126,7 @@ class _Exchange:
     async def _instead(self, response: JSONResponse) -> None:
         """Answer in the place of the application."""
         if self.code:  # an answer has begun: cut it off, so that nobody takes it for whole
-            raise ConnectionAbortedError("the answer could not be finished; its cause is in the log")
+            raise CutOff("the answer could not be finished; its cause is in the log")
         if self.body is not None:
             await self.body.skip()
         await response(self.scope, self.receive, self.send)

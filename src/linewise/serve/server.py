@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from linewise.foundations.errors import ConfigError
 from linewise.serve.doors import is_loopback
-from linewise.serve.errors import log
+from linewise.serve.errors import CutOff, log
 from linewise.serve.protocol import protocol_for
 from linewise.serve.settings import Settings
 
@@ -133,6 +133,12 @@ def _log_to_stderr() -> None:
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(level)
+    logging.getLogger("uvicorn.error").addFilter(is_news)
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """Whether the log does not have it yet: why an answer was cut off is told once, in a line."""
+    return not (record.exc_info and isinstance(record.exc_info[1], CutOff))
 
 
 def _more_files(connections: int) -> None:

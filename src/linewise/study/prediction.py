@@ -9,11 +9,10 @@ from typing import final
 
 import numpy as np
 import torch
-from pydantic import ValidationError
 
-from linewise.foundations.errors import DataError, LinewiseError, SavedModelError
+from linewise.foundations.errors import DataError, LinewiseError
 from linewise.foundations.folder import StudyFolder
-from linewise.foundations.records import Opening, RunRecord, describe
+from linewise.foundations.records import Opening, RunRecord
 from linewise.foundations.stopping import StopRule
 from linewise.images import Chosen, Preprocessing, SplitOptions, load_for
 from linewise.images.answering import Answered, Asking
@@ -54,7 +53,7 @@ class RunModel:
         self.promise = prepared(self.saved.network)
         self.label = _label(run) or self.saved.card.network.name
         self.class_names = self.saved.card.class_names
-        self.preprocessing = _preprocessing(run, self.saved)
+        self.preprocessing = Preprocessing.model_validate(self.saved.card.preprocessing)
         self.rule, self.warning = _rule(run, self.saved)
 
     def probabilities(self, images_NHWC: np.ndarray) -> np.ndarray:
@@ -113,22 +112,6 @@ class _Whole:
             for x_BCHW, _ in _batches(self.model.saved, images_NHWC).in_order(batch_size(network)):
                 enough.append(stops(network.forward_steps(x_BCHW), self.rule.doubt))
         return Answered(probabilities_NK, num_steps(network), enough_N=torch.cat(enough).numpy())
-
-
-def _preprocessing(run: Path, saved: Saved) -> Preprocessing:
-    where, config = str(run / "model.json"), saved.network.config
-    try:
-        found = Preprocessing.model_validate(saved.card.preprocessing)
-    except ValidationError as error:
-        raise describe(error, where=where, kind=SavedModelError) from None
-    shape, wanted = (found.height, found.width, found.channels), (*config.img_size, config.in_chans)
-    if shape != wanted:
-        raise SavedModelError(
-            f"images prepared as (height, width, channels) = {shape}",
-            where=where,
-            expected=f"{wanted}, as the network",
-        )
-    return found
 
 
 def _label(run: Path) -> str:

@@ -12,7 +12,7 @@ from scipy import stats
 
 from linewise.analysis.statistics.contrasts import Contrast
 
-sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))
+sys.path.append(str(Path(__file__).parents[3] / "benchmarks"))  # behind the tests' own helpers of the same names
 import simulated
 import simulation
 

@@ -232,3 +232,32 @@ def test_a_scan_is_played_when_the_pen_rests(visit: Callable) -> None:
     seen.draw(8)
     seen.page.wait_for_timeout(700)
     assert seen.text(".play") == "Read again"
+
+
+SAID = """async ([trace]) => {
+    const [{ understand }, { story, lead }, { stepWord }] =
+        await Promise.all(["trace", "words", "dom"].map((name) => import(`/js/${name}.js`)));
+    const known = understand(trace);
+    return [stepWord(known), story(known), lead(known)];
+}"""
+
+
+def test_steps_of_several_rows_are_not_called_rows_and_no_more_is_said_than_was(visit: Callable) -> None:
+    page = visit().page
+    beliefs = [[0.6, 0.4, 0], [0.4, 0.6, 0], [0.5, 0.2, 0.3], [0.1, 0.1, 0.8]]
+    told = {
+        "class_names": ["a", "b", "c"], "image_HWC": [[[0]]] * 8, "probabilities_K": beliefs[-1],
+        "num_steps": 4, "settled": 4, "stopped": None, "reading": "rows2-stride2", "probabilities_TK": beliefs,
+        "step_HW": [[y // 2 + 1] for y in range(8)],
+    }  # fmt: skip
+    word, story, lead = page.evaluate(SAID, [told])
+    assert word == "step"
+    assert "2 rows of pixels at a time, and after every step" in lead
+    assert story.startswith("At step 3 it still took this for a; step 4 made it c (80"), story
+    assert "changed its mind 3 times" in story
+    beliefs[1] = beliefs[0]
+    told |= {"image_HWC": [[[0]]] * 4, "step_HW": [[y + 1] for y in range(4)]}
+    word, story, lead = page.evaluate(SAID, [told])
+    assert word == "row"
+    assert "one row of pixels at a time, and after every row" in lead
+    assert story.startswith("Up to row 3 it took this for a; row 4 made it c (80"), story

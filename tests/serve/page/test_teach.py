@@ -192,6 +192,7 @@ BLANK = encoded(Image.new("L", (20, 20), 255))
         (lambda asked: asked["classes"][0].update(name="zigzag"), "the same name"),
         (lambda asked: asked["classes"][0].update(name=" zigzag "), "the same name"),
         (lambda asked: asked["classes"][0].update(name="  "), "at least one letter"),
+        (lambda asked: asked["classes"][0].update(name="\u200b\ufe0f"), "at least one letter"),
         (lambda asked: asked["classes"][0].update(name="x" * 41), "at most 40"),
         (lambda asked: asked["classes"][0].update(name="a\nb"), "one line"),
         (lambda asked: asked["classes"][0].update(name="a\u2028b"), "one line"),

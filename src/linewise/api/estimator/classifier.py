@@ -107,6 +107,7 @@ class ReaderClassifier(ClassifierMixin, BaseEstimator):
 
     def fit(self, X: Any, y: Any) -> Self:
         """Train anew on images and their labels, of any type that can be sorted."""
+        self._forget()
         table, given = pixels.flat(X)
         checked: Any = validate_data(self, table, y)
         X_ND, y_N = checked
@@ -169,7 +170,7 @@ class ReaderClassifier(ClassifierMixin, BaseEstimator):
             parameters["random_state"] = None
         kept = keeping.Kept(
             parameters={key: _plain(value) for key, value in parameters.items()},
-            classes=self.classes_.tolist(),
+            classes=(self.classes_.astype(str) if self.classes_.dtype.kind in "mM" else self.classes_).tolist(),
             dtype=str(self.classes_.dtype),
             num_pixels=self.n_features_in_,
             image_shape=self.image_shape_,
@@ -199,6 +200,11 @@ class ReaderClassifier(ClassifierMixin, BaseEstimator):
         estimator.history_ = keeping.history_of(files)
         estimator._saved = keeping.model_of(files)
         return estimator
+
+    def _forget(self) -> None:
+        """What was learned before: were it kept, a fit that fails would leave old answers under new labels."""
+        for name in ("_saved", "_files", "history_"):
+            self.__dict__.pop(name, None)
 
     def _plan(self) -> Plan:
         head, *rest = str(self.model).split(":")

@@ -26,12 +26,14 @@ FEWEST_DRAWINGS, MOST_DRAWINGS = 3, 20
 MOST_MEGAPIXELS = 4.0
 NO_LETTERS = {"Zl", "Zp", "Co", "Cn"}
 """Categories of Unicode: ends of lines and paragraphs, private and unassigned."""
+SEEN = "LNPS"
+"""Letters, numbers, punctuation and symbols: a name has one, or nobody sees it."""
 
 
 def _plain(name: str) -> str:
     """A name that can be shown anywhere: one line, no letter that is none."""
     name = unicodedata.normalize("NFC", name).strip()
-    if not name:
+    if not any(unicodedata.category(letter)[0] in SEEN for letter in name):
         raise ValueError("a name of at least one letter")
     if escaped(name) != name or any(unicodedata.category(letter) in NO_LETTERS for letter in name):
         raise ValueError("a name on one line, without control characters")

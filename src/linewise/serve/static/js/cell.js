@@ -63,7 +63,7 @@ class Cell {
       : Math.max(1e-6, ...columns[n].map(Math.abs))));
     this.stage.step = step;
     this.stage.show(trace, [{
-      title: `Unit ${unit + 1} over the ${trace.aligned ? "rows" : "steps"}`, matrix_TN, kind: "signed",
+      title: `Unit ${unit + 1} over the ${trace.byRow ? "rows" : "steps"}`, matrix_TN, kind: "signed",
       kinds: cell.parts.map((part) => part.kind), mosts, names: cell.parts.map((part) => part.key), share: 1,
       pick: () => {},
     }]);
@@ -92,6 +92,6 @@ function backwards(trace, unit) {
 }
 
 function describe(trace, step) {
-  return `${trace.aligned ? "Row" : "Step"} ${step} of ${trace.num_steps}`;
+  return `${trace.byRow ? "Row" : "Step"} ${step} of ${trace.num_steps}`;
 }
 

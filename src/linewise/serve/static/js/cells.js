@@ -88,7 +88,7 @@ export function overall(trace, cell, step) {
   const moved = now_U.map((value, u) => Math.abs(value - moment(trace, cell, step, u)[`${cell.memory}Before`]));
   const most = moved.indexOf(Math.max(...moved));
   const units = keep_U.length;
-  return `At this ${trace.aligned ? "row" : "step"} the ${units} units keep ${percent(mean)} of their memory on average; ${leaving} of them forget${leaving === 1 ? "s" : ""} more than half of theirs. Unit ${most + 1} changes most, by ${number(moved[most])}.`;
+  return `At this ${trace.byRow ? "row" : "step"} the ${units} units keep ${percent(mean)} of their memory on average; ${leaving} of them forget${leaving === 1 ? "s" : ""} more than half of theirs. Unit ${most + 1} changes most, by ${number(moved[most])}.`;
 }
 
 function opened(share) {

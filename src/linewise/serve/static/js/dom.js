@@ -59,6 +59,6 @@ export function number(x, digits = 2) {
 }
 
 /** "row" where steps are rows of the image, else "step". */
-export const stepWord = (trace) => (trace.aligned ? "row" : "step");
+export const stepWord = (trace) => (trace.byRow ? "row" : "step");
 
 export const wantsLessMotion = () => matchMedia("(prefers-reduced-motion: reduce)").matches;

@@ -15,7 +15,7 @@ export class Equations {
   }
 
   show(cell, now, trace, { step, unit }) {
-    const word = trace.aligned ? "row" : "step";
+    const word = trace.byRow ? "row" : "step";
     this.title.textContent = `${cell.name}, ${word} ${step}, unit ${unit + 1}`;
     this.input.textContent = trace.layers > 1 ? `The last of ${trace.layers} layers: its x is the layer below, not the pixels.` : "";
     this.input.hidden = !this.input.textContent;

@@ -147,7 +147,7 @@ export class Stage {
     this.settled.style.transform = `translateY(${(settled / T) * this.size.height}px)`;
     this.settled.dataset.step = settled;
     this.settled.classList.toggle("low", settled / T > 0.9);
-    this.settled.firstChild.textContent = `settled: ${this.trace.aligned ? "row" : "step"} ${settled}`;
+    this.settled.firstChild.textContent = `settled: ${this.trace.byRow ? "row" : "step"} ${settled}`;
   }
 
   /** Show another step: the line, what is read so far, and the profiles beneath. */

@@ -1,12 +1,14 @@
 // What the server tells of a reading, made ready for drawing.
 
-/** Add what can be told from the rest: whether steps are rows of the image, and the answer after each step. */
+/** Add what can be told from the rest: whether steps go along the rows of the image, whether
+ *  each is one of them, and the answer after each step. */
 export function understand(trace) {
   const aligned = isAligned(trace);
   const best = (p_K) => p_K.indexOf(Math.max(...p_K));
   return {
     ...trace,
     aligned,
+    byRow: aligned && trace.num_steps === trace.image_HWC.length,
     answer: best(trace.probabilities_K),
     answers_T: trace.probabilities_TK?.map(best) ?? null,
     height: trace.image_HWC.length,

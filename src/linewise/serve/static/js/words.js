@@ -7,7 +7,8 @@ export function lead(trace) {
   if (trace && !trace.num_steps) return "Some networks look at the whole picture at once. Choose one that reads, such as an LSTM, to watch it go row by row.";
   if (trace && !trace.probabilities_TK) return `It reads your picture ${trace.directions === 2 ? "from both ends" : "step by step"} and remembers what it has seen; its answer comes at the very end.`;
   if (trace && !trace.aligned) return `It reads your picture in ${trace.num_steps} steps (${trace.reading}), a few pixels in each, and remembers what it has seen.`;
-  return "It reads your picture from the top, one row of pixels at a time, and after every row it says what it believes so far.";
+  const rows = trace && !trace.byRow ? `${trace.height / trace.num_steps} rows` : "one row";
+  return `It reads your picture from the top, ${rows} of pixels at a time, and after every ${trace ? stepWord(trace) : "row"} it says what it believes so far.`;
 }
 
 /** Why there is no answer on the way, or of the reading itself; empty where there is an answer after each step. */
@@ -33,7 +34,8 @@ export function story(trace) {
   const sure = trace.probabilities_TK[settled - 1][trace.answer];
   const stop = early(trace);
   const rest = left ? ` The last ${left} ${word}${left > 1 ? "s" : ""} changed nothing.` : "";
-  return `Up to ${word} ${settled - 1} it took this for ${before}; ${word} ${settled} made it ${names[trace.answer]} (${percent(sure)}), and it stayed so. It changed its mind ${turns === 1 ? "once" : `${turns} times`}.${rest}${stop}`;
+  const until = turns === 1 ? `Up to ${word} ${settled - 1} it took` : `At ${word} ${settled - 1} it still took`;
+  return `${until} this for ${before}; ${word} ${settled} made it ${names[trace.answer]} (${percent(sure)}), and it stayed so. It changed its mind ${turns === 1 ? "once" : `${turns} times`}.${rest}${stop}`;
 }
 
 /** Where it could have stopped reading, if it has a rule for that. */
