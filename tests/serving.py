@@ -10,6 +10,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,12 @@ from PIL import Image
 URL = "http://localhost:8000"
 
 
+def complete(asked: Coroutine[Any, Any, Any]) -> Any:
+    """Its result, from a thread of its own: a browser driven by tests keeps a loop running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, asked).result()
+
+
 class Client:
     """Asks an application in this process; it has no start and no end."""
 
@@ -29,7 +37,7 @@ class Client:
         self.app, self.cookies = app, httpx.Cookies()
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        return asyncio.run(self._request(method, path, **options))
+        return complete(self._request(method, path, **options))
 
     async def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)

@@ -263,6 +263,12 @@ def test_a_wrong_target_is_refused_before_training(tmp_path: Path, to: str, mess
     assert not (tmp_path / "s").exists()
 
 
+def test_the_option_that_was_typed_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="unknown tracker 'tensorbord'") as refused:
+        log(tmp_path, "tensorbord:x")
+    assert refused.value.where == "--to"
+
+
 @pytest.mark.parametrize("kind", ["tensorboard", "mlflow"])
 def test_a_missing_package_says_what_to_install(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

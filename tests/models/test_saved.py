@@ -170,3 +170,15 @@ def test_the_card_says_what_it_is_for(folder: Path) -> None:
     text = (folder / "README.md").read_text()
     assert text.startswith("# lstm for 3 classes\n")
     assert "Classes: `a, b, c`" in text
+
+
+def test_a_study_or_a_file_in_place_of_a_run(folder: Path, tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    (study / "runs").mkdir(parents=True)
+    (study / "runs" / "gru-0").symlink_to(folder)
+    with pytest.raises(SavedModelError, match="no such file") as refused:
+        load_model(study)
+    assert refused.value.mend == f"name a run's folder, such as {study / 'runs' / 'gru-0'}"
+    with pytest.raises(SavedModelError) as refused:
+        load_model(folder / "model.json")
+    assert str(refused.value).splitlines()[0] == f"{folder / 'model.json'}: is a file, no folder"

@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from linewise.foundations.errors import ConfigError, DataError, SavedModelError
 from linewise.serve.desk import Desk
 from linewise.serve.errors import Refused
-from serving import URL, Client, Process, png
+from serving import URL, Client, Process, complete, png
 from studies import make_study
 from untrained import image, write_run
 
@@ -212,6 +212,16 @@ def test_a_study_stands_for_its_runs_of_the_first_seed(tmp_path: Path) -> None:
     assert (first.study, second.study) == (study.resolve(), None)
 
 
+def test_a_study_begins_with_a_network_whose_gates_can_be_seen(tmp_path: Path) -> None:
+    labels = ["linear", "cnn", "gru"]
+    study = make_study(tmp_path / "one", errors=dict.fromkeys(labels, 0.1), seeds=1)
+    for label in labels:
+        write_run(study / "runs" / f"{label}-0", label)
+    assert list(Desk.open([study]).models) == ["gru-0", "linear-0", "cnn-0"]
+    typed = [study / "runs" / f"{label}-0" for label in labels]
+    assert list(Desk.open(typed).models) == ["linear-0", "cnn-0", "gru-0"]
+
+
 def test_what_cannot_be_served_is_refused(tmp_path: Path, runs: list[Path]) -> None:
     with pytest.raises(ConfigError, match="the same run is given twice"):
         Desk.open([runs[0], runs[0]])
@@ -221,6 +231,8 @@ def test_what_cannot_be_served_is_refused(tmp_path: Path, runs: list[Path]) -> N
         Desk.open([make_study(tmp_path / "empty", missing="all")])
     with pytest.raises(SavedModelError, match="no such file"):
         Desk.open([tmp_path])
+    with pytest.raises(SavedModelError, match="is a file, no folder"):
+        Desk.open([runs[0] / "model.json"])
 
 
 @pytest.mark.parametrize(
@@ -299,5 +311,5 @@ def test_few_images_are_decoded_at_once(client: Client, monkeypatch: pytest.Monk
             calls = [asking.post("/v1/predict", content=png(image(0)), headers=headers) for _ in range(12)]
             return await asyncio.gather(*calls)
 
-    assert {response.status_code for response in asyncio.run(ask())} == {200}
+    assert {response.status_code for response in complete(ask())} == {200}
     assert peak == 2

@@ -11,6 +11,7 @@ import pytest
 from linewise.serve.batching import Batcher
 from linewise.serve.desk import Desk
 from linewise.serve.errors import Refused
+from serving import complete
 from untrained import image
 
 
@@ -46,7 +47,7 @@ def test_everyone_gets_their_own_answer_from_batches_of_one_model() -> None:
     async def ask() -> list[np.ndarray]:
         return await asyncio.gather(*[desk.answer(f"m{1 + i % 2}", pixel(i, i + 100)) for i in range(40)])
 
-    for i, answer_NK in enumerate(asyncio.run(ask())):
+    for i, answer_NK in enumerate(complete(ask())):
         assert answer_NK.tolist() == [[1 + i % 2, i], [1 + i % 2, i + 100]]
     desk.close()
     assert sum(sizes) == 80
@@ -62,7 +63,7 @@ def test_a_batch_answers_as_its_images_do_alone(desk: Desk) -> None:
     async def ask() -> list[np.ndarray]:
         return await asyncio.gather(*[shared.answer("lstm-0", image_NHWC) for image_NHWC in images])
 
-    found = asyncio.run(ask())
+    found = complete(ask())
     shared.close()
     for image_NHWC, answer_NK in zip(images, found, strict=True):
         alone_NK = desk.models["lstm-0"].answerer.probabilities(image_NHWC)
@@ -87,14 +88,14 @@ def test_what_does_not_fit_is_refused_at_once_and_what_waits_is_answered() -> No
         model.go.set()
         assert [float(a[0, 1]) for a in await asyncio.gather(running, *waiting)] == [1, 2, 3, 4, 5]
 
-    asyncio.run(ask())
+    complete(ask())
     desk.close()
     assert model.batches == [[1], [2, 3], [4, 5]]
 
 
 def test_a_batch_larger_than_the_queue_is_taken_by_an_empty_one() -> None:
     desk = batcher(Counting(1), max_waiting=2)
-    assert len(asyncio.run(desk.answer("m1", pixel(*range(50))))) == 50
+    assert len(complete(desk.answer("m1", pixel(*range(50))))) == 50
     desk.close()
 
 
@@ -113,7 +114,7 @@ def test_nothing_is_computed_for_those_who_have_gone() -> None:
         model.go.set()
         await asyncio.gather(running, stays)
 
-    asyncio.run(ask())
+    complete(ask())
     desk.close()
     assert model.batches == [[1], [3]]
 
@@ -131,7 +132,7 @@ def test_calls_run_between_batches_in_order_and_their_errors_reach_the_caller() 
             await desk.run(fails)
         assert (await desk.answer("m1", pixel(9))).tolist() == [[1, 9]]
 
-    asyncio.run(ask())
+    complete(ask())
     desk.close()
 
 
@@ -143,7 +144,7 @@ def test_the_error_of_a_model_reaches_everyone_in_its_batch_and_the_next_batch_i
         asked = [desk.answer("broken", pixel(i)) for i in range(3)]
         return await asyncio.gather(*asked, desk.answer("m1", pixel(7)), return_exceptions=True)
 
-    *failed, answered = asyncio.run(ask())
+    *failed, answered = complete(ask())
     desk.close()
     assert [type(error) for error in failed] == [ZeroDivisionError] * 3
     assert answered.tolist() == [[1, 7]]
@@ -161,9 +162,9 @@ def test_close_answers_what_waits_and_refuses_what_comes() -> None:
             await desk.answer("m1", pixel(99))
         return await asyncio.gather(*asked)
 
-    assert [float(a[0, 1]) for a in asyncio.run(ask())] == list(range(20))
+    assert [float(a[0, 1]) for a in complete(ask())] == list(range(20))
 
 
 def test_an_unknown_model_is_the_callers_mistake() -> None:
     with pytest.raises(KeyError):
-        asyncio.run(batcher(Counting(1)).answer("m2", pixel(1)))
+        complete(batcher(Counting(1)).answer("m2", pixel(1)))

@@ -232,7 +232,7 @@ def test_sigterm_under_load_answers_what_was_accepted_and_ends(launch: Callable[
     answered = Counter(answer for sent, answer in found if sent)
     assert answered[200] >= 12
     assert set(answered) <= {200, 503, 0}
-    assert answered[0] <= 2  # in the moment the socket closes, before the server has seen them
+    assert answered[0] <= len(threads)  # one each, in the moment the socket closes before the server has seen it
     assert "Traceback" not in process.log.read_text()
 
 

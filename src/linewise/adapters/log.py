@@ -25,7 +25,7 @@ def log(path: str | Path, to: str) -> list[str]:
         ConfigError: a wrong target, a package that is not installed, or a tracker that fails.
         DataError: neither a study nor a run.
     """
-    tracker = open_tracker(to)
+    tracker = open_tracker(to, where="--to")
     try:
         return tell(Path(path), tracker)
     except LinewiseError:

@@ -34,18 +34,21 @@ class Tracker(ABC):
         """Everything is written."""
 
 
-def open_tracker(target: str) -> Tracker:
+def open_tracker(target: str, *, where: str = "--log") -> Tracker:
     """The tracker a target names; nothing is written or connected yet.
+
+    Args:
+        where: what an error names as its place, the option that was typed.
 
     Raises:
         ConfigError: an unknown kind, no place, or a package that is not installed.
     """
     kind, colon, place = target.partition(":")
     if kind not in KINDS:
-        raise unknown_name("tracker", kind, KINDS, where="--log")
+        raise unknown_name("tracker", kind, KINDS, where=where)
     package, form = KINDS[kind]
     if not colon or not place:
-        raise ConfigError(f"{target!r} names no place", where="--log", expected=form)
+        raise ConfigError(f"{target!r} names no place", where=where, expected=form)
     if find_spec(package) is None:
         raise missing_extra(package, kind, f"{kind}:…")
     if kind == "tensorboard":

@@ -30,6 +30,7 @@ from linewise.models.network import NETWORKS, Network, NetworkConfig, check_shap
 FORMAT_VERSION = 1
 _JSON_LIMIT = 4 << 20
 _HEADER_LIMIT = 16 << 20
+_A_RUN = "a folder with model.json and model.safetensors"
 
 
 class ModelCard(Record):
@@ -139,6 +140,12 @@ def load_model(folder: str | Path) -> Saved:
     return Saved(network.eval(), card)
 
 
+def _example(folder: Path) -> str:
+    """A run of this folder, where it is a study's."""
+    runs = sorted((folder / "runs").glob("*/model.json"))
+    return shown(str(runs[0].parent)) if runs else "STUDY/runs/lstm-0"
+
+
 def _read_card(path: Path) -> ModelCard:
     try:
         if path.stat().st_size > _JSON_LIMIT:
@@ -147,9 +154,13 @@ def _read_card(path: Path) -> ModelCard:
         fields = json.loads(text)
     except FileNotFoundError:
         raise SavedModelError(
-            "no such file", where=str(path), expected="a folder with model.json and model.safetensors",
-            mend="name a run's folder, such as STUDY/runs/lstm-0",
-        ) from None  # fmt: skip
+            "no such file",
+            where=str(path),
+            expected=_A_RUN,
+            mend=f"name a run's folder, such as {_example(path.parent)}",
+        ) from None
+    except NotADirectoryError:
+        raise SavedModelError("is a file, no folder", where=str(path.parent), expected=_A_RUN) from None
     except (OSError, ValueError, RecursionError) as error:
         raise SavedModelError(f"cannot be read ({error})", where=str(path)) from None
     version = fields.get("schema_version") if isinstance(fields, dict) else None

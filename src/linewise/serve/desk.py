@@ -12,6 +12,9 @@ from linewise.foundations.folder import StudyFolder
 from linewise.models.saved import Saved
 from linewise.study.prediction import RunModel
 
+GATED = ("lstm", "gru")
+"""Networks that every view of the page has something to show of."""
+
 
 @dataclass(frozen=True)
 class Served:
@@ -82,7 +85,8 @@ def _runs(path: Path) -> list[Path]:
     if not (path / "study.json").is_file():
         return [path]
     found = [run for run in StudyFolder(path).runs() if run.record.status == "finished"]
-    kept = [run.path for run in found if run.seed == min(run.seed for run in found)]
+    kept = [run for run in found if run.seed == min(run.seed for run in found)]
     if not kept:
         raise DataError("the study has no finished run", where=str(path), expected="runs with a trained model")
-    return kept
+    kept.sort(key=lambda run: run.record.model.name not in GATED)  # the first is what the page begins with
+    return [run.path for run in kept]

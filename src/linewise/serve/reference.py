@@ -42,7 +42,8 @@ def page(schema: dict[str, Any]) -> str:
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{title}: the API</title><link rel="stylesheet" href="/docs.css"><main><h1>{title}</h1>'
+        f'<title>{title}: the API</title><link rel="icon" href="/icon.svg" type="image/svg+xml">'
+        f'<link rel="stylesheet" href="/docs.css"><main><h1>{title}</h1>'
         f"<p>{_text(info.get('summary', ''))} For programs: "
         '<a href="/openapi.json">/openapi.json</a>.</p>'
         f"<h2>Routes</h2>{routes}<h2>Kinds of answers</h2>{kinds}</main></html>"

@@ -126,7 +126,7 @@ _BODY = {
     summary="Recognise images",
 )
 async def predict(request: Request, asked: Annotated[Asked, Query()]) -> Answers:
-    """One image as the body, several as files in the field `image` of a form, or pixels as JSON."""
+    """One image as the body, several as files in the field 'image' of a form, or pixels as JSON."""
     served = find(request, asked.model)
     settings, batcher = request.app.state.settings, request.app.state.batcher
     images_NHWC = await read_pictures(request, served.answerer.preprocessing, settings)

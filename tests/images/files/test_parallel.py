@@ -4,20 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from blockwork import fails, fails_at, squares
 from linewise.images.files import parallel
 from linewise.images.files.parallel import by_blocks, streamed
-
-
-def squares(block: list[int]) -> list[int]:
-    return [n * n for n in block]
-
-
-def fails(block: list[int]) -> list[int]:
-    raise ZeroDivisionError(block[0])
-
-
-def fails_at(start: int, stop: int) -> int:
-    raise ZeroDivisionError(start)
 
 
 @pytest.mark.parametrize("count", [0, 1, 16, 17, 100, 1000])

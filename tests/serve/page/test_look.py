@@ -51,6 +51,18 @@ def test_a_finger_draws(visit: Callable) -> None:
     assert seen.page.evaluate("scrollY") == 0
 
 
+def test_the_label_of_the_settled_row_stays_inside_the_picture(visit: Callable) -> None:
+    seen = visit(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+    seen.wait_answer()
+    for digit in range(10):
+        seen.draw(digit)
+        seen.page.wait_for_timeout(300)
+        plot = seen.page.locator(".plot").first.bounding_box()
+        label = seen.page.locator(".settled-line span").bounding_box()
+        assert label["y"] + label["height"] <= plot["y"] + plot["height"]
+        seen.page.click("text=Clear")
+
+
 def brightness(seen, where: str) -> float:
     colour = seen.page.evaluate(f"getComputedStyle(document.querySelector('{where}')).backgroundColor")
     numbers = [float(part) for part in colour.split("(")[1].rstrip(")").replace(",", " ").split()[:3]]

@@ -146,7 +146,7 @@ export class Stage {
     if (!settled) return;
     this.settled.style.transform = `translateY(${(settled / T) * this.size.height}px)`;
     this.settled.dataset.step = settled;
-    this.settled.classList.toggle("low", settled / T > 0.9);
+    this.settled.classList.toggle("low", (1 - settled / T) * this.size.height < 34); // no room below for the label
     this.settled.firstChild.textContent = `settled: ${this.trace.byRow ? "row" : "step"} ${settled}`;
   }
 
