@@ -45,7 +45,7 @@ MOST_LETTERS = 200_000
 
 
 def _short(drawing: str) -> str:
-    """Not too long; the description does not say so, because a body with many too long ones is refused as a whole."""
+    """Not too long; the description keeps silent, because a body of many long ones is refused as a whole."""
     if len(drawing) > MOST_LETTERS:
         raise ValueError(f"at most {MOST_LETTERS:,} characters of base64")
     return drawing
