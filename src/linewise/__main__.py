@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from types import FrameType
@@ -14,16 +15,26 @@ def main() -> None:
 
     Exit codes: 0 done, 2 usage or configuration, 3 bad data, 130 interrupted, 143 terminated.
     """
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        try:
+            _run()
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, _leave)
+            raise
+    except KeyboardInterrupt:  # perhaps a second one, pressed while the first was being obeyed
+        signal.signal(signal.SIGINT, _leave)
+        sys.exit(130)
+
+
+def _run() -> None:
     from linewise.cli.app import app
 
-    signal.signal(signal.SIGTERM, _terminated)
     try:
         app(prog_name="linewise")
     except LinewiseError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
@@ -31,6 +42,11 @@ def main() -> None:
 
 def _terminated(signum: int, frame: FrameType | None) -> None:
     sys.exit(143)
+
+
+def _leave(signum: int, frame: FrameType | None) -> None:
+    """Whatever is still going on, such as waiting for threads: nothing is written any more."""
+    os._exit(130)
 
 
 if __name__ == "__main__":

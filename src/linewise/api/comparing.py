@@ -30,6 +30,7 @@ def compare(
     report: bool = True,
     storage: str | None = None,
     seeds_at_once: int = 1,
+    checkpoint_s: float = 30.0,
     command: str = "linewise.compare(…)",
     events: Events | None = None,
     **dials: Any,
@@ -49,6 +50,7 @@ def compare(
         report: make the report at the end.
         storage: a database that keeps the trials of the tuning, `postgresql://…`, for several machines.
         seeds_at_once: final runs of one network trained as one computation; see docs/gpu.md.
+        checkpoint_s: seconds from one checkpoint of a run to the next; see docs/reliability.md.
         command: what is noted in the study as its origin.
         events: what to call as the study goes on.
         **dials: `models=[…]`, `seeds=5`, `epochs=5`, `match="params"`, `budget=80_000`, `tune=20` and the other
@@ -78,7 +80,7 @@ def compare(
         path = Path(out) if out else fresh_folder(image_set.name)
         run_study(
             image_set, config, path, executor, command=command, events=events, storage=storage,
-            seeds_at_once=seeds_at_once,
+            seeds_at_once=seeds_at_once, checkpoint_s=checkpoint_s,
         )  # fmt: skip
     study = Study(path)
     if report and not study.report_is_current:

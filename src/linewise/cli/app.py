@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from linewise.cli import bench, calibrate, compare, data, evaluate, models, predict, readings, report, train, tune
+from linewise.cli import (
+    bench,
+    calibrate,
+    compare,
+    data,
+    evaluate,
+    extend,
+    models,
+    predict,
+    readings,
+    report,
+    train,
+    tune,
+)
 
 app = typer.Typer(
     name="linewise",
@@ -39,6 +52,7 @@ def _main(
 app.command("compare")(compare.compare)
 app.command("tune")(tune.tune)
 app.command("train")(train.train)
+app.command("extend")(extend.extend)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("models")(models.models)
