@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -19,11 +20,12 @@ def main() -> None:
     try:
         try:
             _run()
-        except KeyboardInterrupt:
-            signal.signal(signal.SIGINT, _leave)
+        except SystemExit as end:
+            if end.code == 130:  # what Typer makes of an interrupt
+                _be_leaving()
             raise
-    except KeyboardInterrupt:  # perhaps a second one, pressed while the first was being obeyed
-        signal.signal(signal.SIGINT, _leave)
+    except KeyboardInterrupt:  # a second one, while the first was being obeyed
+        _be_leaving()
         sys.exit(130)
 
 
@@ -44,8 +46,13 @@ def _terminated(signum: int, frame: FrameType | None) -> None:
     sys.exit(143)
 
 
+def _be_leaving() -> None:
+    """Ctrl-C pressed once more changes nothing about the exit code, not even while Python takes itself apart."""
+    signal.signal(signal.SIGINT, _leave)
+    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
+
+
 def _leave(signum: int, frame: FrameType | None) -> None:
-    """Whatever is still going on, such as waiting for threads: nothing is written any more."""
     os._exit(130)
 
 
