@@ -383,7 +383,10 @@ def test_a_full_disk_leaves_the_one_before_intact_and_training_goes_on(
             patch.setattr(f"linewise.foundations.atomic.os.{call}", failing)
             assert bits(*go("gru", keeper)) == undisturbed("gru")
         assert len(warned) == 1
-        assert warned[0].startswith("no checkpoint could be written (")
+        assert warned[0].startswith(f"no checkpoint could be written in {folder} (")
+        assert warned[0].endswith(
+            "); the one before is intact, and training goes on: make room, it is tried again"
+        )
         begun: list[int] = []
         keeper, _ = keep(folder, begun=lambda at, steps, epochs, begun=begun: begun.append(at))
         assert bits(*go("gru", keeper)) == undisturbed("gru")

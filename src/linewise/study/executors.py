@@ -116,7 +116,7 @@ class WorkerProcesses(Executor):
         if self._ready_marks:
             shutil.rmtree(self._ready_marks, ignore_errors=True)
 
-    def _dismiss(self, waiting: Iterable[Any]) -> None:
+    def _dismiss(self, waiting: Iterable[Any], on_poll: Callable[[], None]) -> None:
         """Ask the workers to stop, and wait until they have, though not for long."""
         for future in waiting:
             future.cancel()
@@ -128,6 +128,7 @@ class WorkerProcesses(Executor):
         deadline = time.monotonic() + GRACE_S
         while time.monotonic() < deadline and not all(future.done() for future in waiting):
             time.sleep(POLL_S)
+        on_poll()
 
     def run(
         self,
@@ -172,7 +173,7 @@ class WorkerProcesses(Executor):
             ended = not undone
             return undone
         except (KeyboardInterrupt, SystemExit):
-            self._dismiss(waiting)
+            self._dismiss(waiting, on_poll)
             raise
         finally:
             if not ended:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,8 +83,9 @@ class Heartbeat:
             "warnings": self.warnings,
         }
         draft = self.path.with_suffix(".draft")
-        draft.write_text(json.dumps(beat), encoding="utf-8")
-        os.replace(draft, self.path)
+        with suppress(OSError):  # a full disk keeps nobody from training
+            draft.write_text(json.dumps(beat), encoding="utf-8")
+            os.replace(draft, self.path)
 
 
 class Listener:

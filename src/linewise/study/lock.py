@@ -16,11 +16,11 @@ from linewise.foundations.errors import ConfigError
 
 
 @contextmanager
-def hold(study: Path, kind: str = "study", *, shown: Path | None = None) -> Iterator[None]:
+def hold(study: Path, by: str = "a running study", *, shown: Path | None = None) -> Iterator[None]:
     """Hold a study's lock. The system frees it when the process ends, however it ends.
 
     Args:
-        kind: what it is the folder of.
+        by: who may hold it, for messages.
         shown: the folder that messages name, where it is another one.
 
     Raises:
@@ -33,9 +33,9 @@ def hold(study: Path, kind: str = "study", *, shown: Path | None = None) -> Iter
         lock.acquire()
     except Timeout:
         raise ConfigError(
-            f"in use by a running {kind} ({_describe(owner)})",
+            f"in use by {by} ({_describe(owner)})",
             where=str(shown or study),
-            mend="wait for it to end, or choose another --out",
+            mend="wait for it to end" + ("" if shown else ", or choose another --out"),
         ) from None
     except OSError as error:
         raise ConfigError(

@@ -66,7 +66,7 @@ def begin(path: Path, plan: RunPlan, images: ImageSet, events: Events, checkpoin
         raise ConfigError(
             f"cannot be written ({error.strerror})", where=str(path), mend="choose another --out"
         ) from None
-    with hold(path / CHECKPOINT, "run", shown=path):
+    with hold(path / CHECKPOINT, "another `linewise train`", shown=path):
         plan.save(plan_path(path))
         return _do(path, plan, images, events, checkpoint_s)
 
@@ -104,7 +104,7 @@ def resume(
             expected=f"a folder that `linewise train` left, with {CHECKPOINT}/plan.json",
             mend="a study goes on with the same command and --out",
         )
-    with hold(path / CHECKPOINT, "run", shown=path):
+    with hold(path / CHECKPOINT, "another `linewise train`", shown=path):
         plan = RunPlan.load(plan_path(path))
         spec = plan.study
         given = {"threads": threads or spec.threads, "device": device or spec.device}

@@ -114,22 +114,22 @@ class Diligent(Keeper):
     def save(self) -> None:
         """The state as it is, where training has begun; to be called when it was stopped."""
         if self._state is not None:
-            self._save()
+            self._save(stopping=True)
 
     def _is_old(self, seconds: float) -> bool:
         """Whether so long has passed since the last one, and long enough for what it cost."""
         return time.monotonic() - self._last >= (max(seconds, SHARE * self._cost) if self.every_s else 0)
 
-    def _save(self) -> float:
+    def _save(self, *, stopping: bool = False) -> float:
         assert self._state is not None
         started = time.monotonic()
         try:
             self.checkpoints.save(self._state)
         except OSError as error:
-            if not self._failed:
+            if stopping or not self._failed:
                 self.warned(
-                    f"no checkpoint could be written ({error.strerror}); training goes on, and the one before is "
-                    f"intact: {self.checkpoints.folder}"
+                    f"no checkpoint could be written in {self.checkpoints.folder} ({error.strerror}); the one before "
+                    "is intact" + ("" if stopping else ", and training goes on: make room, it is tried again")
                 )
             self._failed = True
         else:
