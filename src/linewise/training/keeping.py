@@ -127,9 +127,10 @@ class Diligent(Keeper):
             self.checkpoints.save(self._state)
         except OSError as error:
             if stopping or not self._failed:
+                then = "" if stopping else ", and training goes on: make room, it is tried again"
                 self.warned(
-                    f"no checkpoint could be written in {self.checkpoints.folder} ({error.strerror}); the one before "
-                    "is intact" + ("" if stopping else ", and training goes on: make room, it is tried again")
+                    f"no checkpoint could be written in {self.checkpoints.folder} ({error.strerror}); "
+                    f"the one before is intact{then}"
                 )
             self._failed = True
         else:
