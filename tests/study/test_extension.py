@@ -83,6 +83,8 @@ def test_only_what_finished_is_extended(first: Run, tmp_path: Path) -> None:
     for name in ("model.json", "model.safetensors"):
         (copy / name).write_bytes((first.path / name).read_bytes())
     record.save(copy / "run.json")
+    with pytest.raises(ConfigError, match=r"lr = 0\.0"):
+        extend(first.path, 1, out=tmp_path / "y", lr=0.0)
     with pytest.raises(ConfigError) as caught:
         extend(copy, 1, out=tmp_path / "y")
     assert str(caught.value) == f"{copy}: diverged: loss nan at step 3 of 9\n  expected: a run that finished"

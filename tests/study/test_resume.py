@@ -375,6 +375,14 @@ def test_what_train_refuses(tmp_path: Path, linewise) -> None:
             f"  to mend:  go on with it: linewise train --resume {run}; or choose another --out",
         ],
     )
+    said = linewise("train", "--resume", run, "--threads", 0)
+    assert (said.code, said.err.splitlines()[-2:]) == (
+        2,
+        [
+            "error: configuration: threads = 0",
+            "  expected: Input should be greater than or equal to 1",
+        ],
+    )
     plan = run / CHECKPOINT / "plan.json"
     fields = json.loads(plan.read_text())
     fields["study"]["data"]["fingerprint"] = "0" * 64

@@ -454,6 +454,7 @@ def test_a_run_that_diverges_leaves_no_checkpoint_behind_it(tmp_path: Path) -> N
         net.head.weight.fill_(float("nan"))
     outcome = train(net, TRAINING, VALIDATION, RECIPE, 3, keeper=keeper)
     assert outcome.diverged
+    keeper.save()
     assert not tmp_path.joinpath("000001.json").exists()
     assert not stop.held
 

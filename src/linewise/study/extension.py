@@ -53,9 +53,9 @@ def extend(
     if record.status != "finished":
         raise ConfigError(f"{record.status}: {record.reason}", where=str(path), expected="a run that finished")
     recipe = record.recipe
-    dials = {**recipe.model_dump(), "epochs": epochs, **({"lr": lr} if lr else {})}
+    dials = {**recipe.model_dump(), "epochs": epochs, **({} if lr is None else {"lr": lr})}
     config = make_config(
-        models=[record.model.name], threads=threads or record.environment.threads,
+        models=[record.model.name], threads=record.environment.threads if threads is None else threads,
         device=device or record.environment.device.partition(" ")[0], **dials,
     )  # fmt: skip
     before = recipe.epochs + (record.origin.epochs if record.origin else 0)

@@ -10,7 +10,7 @@ from linewise.foundations.folder import Run
 from linewise.foundations.records import DataRecord, RunPlan, RunRecord
 from linewise.images import ImageOptions, ImageSet, SplitOptions, load
 from linewise.study.compiling import compile_kernels
-from linewise.study.config import CompareConfig, make_spec
+from linewise.study.config import CompareConfig, make_config, make_spec
 from linewise.study.events import Events
 from linewise.study.executors import WorkerProcesses
 from linewise.study.heartbeat import Listener
@@ -88,7 +88,8 @@ def resume(
         threads: None those that it began with, as for `device`; with others it is not bit-exact.
 
     Raises:
-        ConfigError: there is no such run, it has ended, it is in use, or it failed.
+        ConfigError: there is no such run, it has ended, it is in use, or it failed; threads or a device that
+            cannot be.
         DataError: the images changed since it began.
     """
     events = events or Events()
@@ -107,7 +108,11 @@ def resume(
     with hold(path / CHECKPOINT, "another `linewise train`", shown=path):
         plan = RunPlan.load(plan_path(path))
         spec = plan.study
-        given = {"threads": threads or spec.threads, "device": device or spec.device}
+        given = {
+            "threads": spec.threads if threads is None else threads,
+            "device": device or spec.device,
+        }
+        make_config(**given)  # refuses what cannot be
         plan = plan.model_copy(update={"study": spec.model_copy(update=given)})
         return _do(path, plan, images_again(spec.data, path, data_dir, events), events, checkpoint_s)
 

@@ -112,8 +112,8 @@ class Diligent(Keeper):
         self.stop.check()
 
     def save(self) -> None:
-        """The state as it is, where training has begun; to be called when it was stopped."""
-        if self._state is not None:
+        """The state as it is, where training has begun and did not diverge; to be called when it was stopped."""
+        if self._state is not None and not self._state.outcome.diverged:
             self._save(stopping=True)
 
     def _is_old(self, seconds: float) -> bool:
