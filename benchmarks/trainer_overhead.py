@@ -111,18 +111,17 @@ def main() -> None:
         heartbeat = Heartbeat(Path(folder) / "beat.json", launcher=os.getpid())
         for name in MODELS:
             ratios, bare_s = [], []
-            keepers = {turn: keeper(Path(folder)) for turn in range(-1, arguments.rounds)}
             for turn in range(-1, arguments.rounds):
                 taken, ended = {}, {}
                 for who in ("bare", "trainer") if turn % 2 else ("trainer", "bare"):
-                    net = network(name)
+                    net, kept = network(name), keeper(Path(folder))
                     started = clock()
                     if who == "bare":
                         bare_loop(net, x_NHWC, y_N)
                     else:
                         train(
                             net, training, validation, RECIPE, 0, on_step=heartbeat.step, on_epoch=heartbeat.epoch,
-                            keeper=keepers[turn],
+                            keeper=kept,
                         )  # fmt: skip
                     taken[who] = clock() - started
                     ended[who] = net
