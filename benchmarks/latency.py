@@ -85,7 +85,9 @@ def answering(run: Callable[[torch.Tensor], Any], x_BCHW: torch.Tensor) -> Task:
 def onnx_runtime(network: nn.Module, x_BCHW: torch.Tensor) -> Callable[[torch.Tensor], Any] | None:
     """A session on one thread; None where it is not installed or cannot export the network."""
     try:
-        import onnxruntime
+        from linewise.export.runtime import runtime
+
+        onnxruntime = runtime("the benchmark")
     except ImportError:
         return None
     options = onnxruntime.SessionOptions()

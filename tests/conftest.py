@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # ONNX Runtime's own, should a test import it by itself
+
 LEFT_OUT: dict[str, str] = {
     "mnist": "MNIST tests left out: no mnist/ folder in LINEWISE_DATA",
     "cifar10": "CIFAR-10 tests left out: no cifar10-images.tar.xz in LINEWISE_DATA",

@@ -112,7 +112,7 @@ def make_study(
                 started="2026-01-01T00:00:00+00:00", **fields,
             ).save(run / "run.json")  # fmt: skip
     if tested and missing != "all":
-        opening = Opening(time="2026-01-01T00:01:00+00:00", reason="all runs have ended", runs=[])
+        opening = Opening(time="2026-01-01T00:01:00+00:00", reason="all runs have ended", runs=_finished(path))
         (path / "openings.jsonl").write_text(opening.model_dump_json() + "\n")
         indices_G = np.array(sorted(wrong | set(range(5))))
         images = _digits(labels["test"][indices_G], side, channels)
@@ -120,6 +120,10 @@ def make_study(
         if readers:
             write_films(StudyFolder(path), _films(path, readers, indices_G[:50], side, classes))
     return path
+
+
+def _finished(path: Path) -> list[str]:
+    return [run.path.name for run in StudyFolder(path).runs() if run.record.status == "finished"]
 
 
 def _steps(answers_NK: np.ndarray, side: int, seed: int) -> Steps:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from linewise.api import Study, calibrate, compare, tune
+    from linewise.api.estimator import ReaderClassifier
+    from linewise.api.sharing import pull, push
     from linewise.foundations.errors import ConfigError, DataError, LinewiseError
     from linewise.models import cost, create_model, list_models
     from linewise.models.saved import load_model
@@ -20,6 +22,7 @@ _WHERE = {
     "ConfigError": "linewise.foundations.errors",
     "DataError": "linewise.foundations.errors",
     "LinewiseError": "linewise.foundations.errors",
+    "ReaderClassifier": "linewise.api.estimator",
     "Study": "linewise.api",
     "calibrate": "linewise.api",
     "compare": "linewise.api",
@@ -27,6 +30,8 @@ _WHERE = {
     "create_model": "linewise.models",
     "list_models": "linewise.models",
     "load_model": "linewise.models.saved",
+    "pull": "linewise.api.sharing",
+    "push": "linewise.api.sharing",
     "tune": "linewise.api",
 }
 
@@ -34,6 +39,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "LinewiseError",
+    "ReaderClassifier",
     "Study",
     "__version__",
     "calibrate",
@@ -42,6 +48,8 @@ __all__ = [
     "create_model",
     "list_models",
     "load_model",
+    "pull",
+    "push",
     "tune",
 ]
 

@@ -88,7 +88,8 @@ def test_saved_and_loaded_answers_are_bit_equal(name: str, tmp_path: Path) -> No
     saved = load_model(tmp_path)
     assert torch.equal(saved.network(x_BCHW), network.eval()(x_BCHW))
     assert saved.card.class_names == ["a", "b", "猫"]
-    assert saved.card.preprocessing == PREPROCESSING
+    shape = {"height": height, "width": width, "channels": 1, "fit": "letterbox"}
+    assert saved.card.preprocessing == {**shape, **PREPROCESSING}
 
 
 SOLVED = [

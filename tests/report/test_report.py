@@ -344,7 +344,7 @@ def test_in_a_browser_charts_are_drawn_and_a_cell_shows_its_images(tmp_path: Pat
 @pytest.mark.parametrize(
     ("name", "arrays", "why"),
     [
-        ("predictions.npz", {"test_predicted": np.array([object()])}, "Object arrays cannot be loaded"),
+        ("predictions.npz", {"test_predicted": np.array([object()])}, "test_predicted: holds pickled objects"),
         ("predictions.npz", {"test_predicted": np.zeros(3, int)}, "test_probabilities"),
         (
             "predictions.npz",

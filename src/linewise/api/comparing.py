@@ -31,6 +31,7 @@ def compare(
     storage: str | None = None,
     seeds_at_once: int = 1,
     checkpoint_s: float = 30.0,
+    log: str | None = None,
     command: str = "linewise.compare(…)",
     events: Events | None = None,
     **dials: Any,
@@ -51,6 +52,7 @@ def compare(
         storage: a database that keeps the trials of the tuning, `postgresql://…`, for several machines.
         seeds_at_once: final runs of one network trained as one computation; see docs/gpu.md.
         checkpoint_s: seconds from one checkpoint of a run to the next; see docs/reliability.md.
+        log: an experiment tracker that is told too, `tensorboard:FOLDER` or `mlflow:URI`; see docs/trackers.md.
         command: what is noted in the study as its origin.
         events: what to call as the study goes on.
         **dials: `models=[…]`, `seeds=5`, `epochs=5`, `match="params"`, `budget=80_000`, `tune=20` and the other
@@ -63,6 +65,7 @@ def compare(
         >>> study = linewise.compare("digits", models=["lstm", "cnn"], seeds=5)    # doctest: +SKIP
         >>> study.answer                                                           # doctest: +SKIP
     """
+    from linewise.adapters import open_tracker, telling
     from linewise.study.dials import make_config
     from linewise.study.executors import load_parts, make_executor
 
@@ -71,6 +74,8 @@ def compare(
         require("report")
     if config.tune:
         require("tune")
+    if log is not None:
+        open_tracker(log)  # refused before hours of training, not after
     with make_executor(jobs, config.threads) as executor:
         if not out or not (Path(out) / "study.json").exists():  # else perhaps nothing is left to do
             executor.begin(load_parts, config.seeds * len(config.models))
@@ -78,10 +83,11 @@ def compare(
 
         image_set = _load(images, labels, size, fit, data_dir, image_options, split_options, events)
         path = Path(out) if out else fresh_folder(image_set.name)
-        run_study(
-            image_set, config, path, executor, command=command, events=events, storage=storage,
-            seeds_at_once=seeds_at_once, checkpoint_s=checkpoint_s,
-        )  # fmt: skip
+        with telling(log, path, events) as heard:
+            run_study(
+                image_set, config, path, executor, command=command, events=heard, storage=storage,
+                seeds_at_once=seeds_at_once, checkpoint_s=checkpoint_s,
+            )  # fmt: skip
     study = Study(path)
     if report and not study.report_is_current:
         study.report()

@@ -11,6 +11,7 @@ STUDIES = Path("studies")
 NEEDS = {
     "report": (("altair", "jinja2", "vl_convert"), "the report"),
     "tune": (("optuna",), "tuning"),
+    "serve": (("fastapi", "prometheus_client", "python_multipart", "uvicorn"), "serving"),
 }
 """Extra → its packages, and what needs them."""
 

@@ -65,8 +65,11 @@ def demo_study(
 
 
 def shown(folder: Path) -> list[Run]:
-    """The runs of a study that the page shows: of each network, the finished one with the lowest seed; readers that
-    answer after each row first, then convolutional networks, then the others; none where either is missing."""
+    """The runs of a study that the page shows: of each network, the finished one with the lowest seed.
+
+    Readers that answer after each row come first, then convolutional networks, then the others; none where either
+    is missing.
+    """
     from linewise.foundations.folder import StudyFolder
 
     try:

@@ -11,12 +11,17 @@ from linewise.cli import (
     calibrate,
     compare,
     data,
+    demo,
     evaluate,
+    export,
     extend,
+    log,
     models,
     predict,
     readings,
     report,
+    serve,
+    sharing,
     train,
     tune,
 )
@@ -55,9 +60,15 @@ app.command("train")(train.train)
 app.command("extend")(extend.extend)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
+app.command("export")(export.export)
+app.command("serve")(serve.serve)
+app.command("demo")(demo.demo)
 app.command("models")(models.models)
 app.command("readings")(readings.readings)
 app.command("calibrate")(calibrate.calibrate)
 app.command("report")(report.report)
 app.command("bench")(bench.bench)
+app.command("log")(log.log)
+app.command("push")(sharing.push)
+app.command("pull")(sharing.pull)
 app.add_typer(data.app, name="data", help="Check and fetch images.")

@@ -66,6 +66,7 @@ def compare(
         ),
     ] = 1,
     checkpoint_every: o.CheckpointEvery = o.CHECKPOINT_EVERY_S,
+    log: o.Log = None,
     report: Annotated[
         bool, typer.Option("--report/--no-report", help="Make the report.", rich_help_panel=RUNNING_PANEL)
     ] = True,
@@ -96,6 +97,7 @@ def _compare(d: dict[str, Any]) -> None:
             tune=d["tune"],
             seeds_at_once=d["seeds_at_once"],
             checkpoint_s=d["checkpoint_every"],
+            log=d["log"],
             **st.arguments(d),
         )
     print_study(study, with_report=d["report"])

@@ -29,8 +29,10 @@ def merge(typed: dict[str, Any], config: Path | None, context: typer.Context) ->
         read = tomllib.loads(config.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot be read ({error.strerror})", where=str(config)) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # no TOML, no UTF-8, or a number of thousands of digits
         raise ConfigError(f"not TOML ({error})", where=str(config)) from None
+    except RecursionError:
+        raise ConfigError("not TOML (lists in lists without end)", where=str(config)) from None
     merged = dict(typed)
     parameters: dict[str | None, Any] = {p.name: p for p in context.command.params}
     for key, value in read.items():

@@ -105,6 +105,8 @@ def show(result: DataCheck) -> None:
     from rich.console import Console
     from rich.text import Text
 
+    from linewise.foundations.names import shown
+
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     shape = (
         f"{result.shape[0]}×{result.shape[1]}, {'grey' if result.shape[2] == 1 else 'colour'}"
@@ -126,7 +128,7 @@ def show(result: DataCheck) -> None:
     if result.counts:
         _show_counts(console, result)
     for name, reason in list(result.unreadable.items())[:20]:
-        console.print(Text(f"unreadable: {name} {reason}"))
+        console.print(Text(f"unreadable: {shown(name)} {reason}"))
     if len(result.unreadable) > 20:
         console.print(Text(f"… and {len(result.unreadable) - 20:,} more unreadable files (all with --json)"))
     for warning in result.warnings:
@@ -141,6 +143,8 @@ def _show_counts(console: Console, result: DataCheck) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from linewise.foundations.names import shown
+
     table = Table(box=box.SIMPLE_HEAD, show_footer=True, pad_edge=False)
     table.add_column("class", footer="all")
     for split, counts in result.counts.items():
@@ -152,7 +156,7 @@ def _show_counts(console: Console, result: DataCheck) -> None:
         names = [*by_size[-10:][::-1], "…", *by_size[:10][::-1]]
     for name in names:
         cells = ["…" if name == "…" else f"{counts.get(name, 0):,}" for counts in result.counts.values()]
-        table.add_row(Text(name), *cells)
+        table.add_row(Text(shown(name)), *cells)
     console.print(table)
 
 

@@ -21,6 +21,7 @@ def evaluate(
     import json
 
     from linewise.analysis.intervals import wilson
+    from linewise.foundations.names import shown
     from linewise.models.saved import load_model
     from linewise.study.prediction import answers_of, images_for
 
@@ -45,4 +46,4 @@ def evaluate(
         f"(95 % interval {low:.2%} to {high:.2%}, n = {len(right_N):,})"
     )
     for name, (right, n) in recall.items():
-        typer.echo(f"  {name}: {right:,} of {n:,}" + (f", {right / n:.1%}" if n else ""))
+        typer.echo(f"  {shown(name)}: {right:,} of {n:,}" + (f", {right / n:.1%}" if n else ""))

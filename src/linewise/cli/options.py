@@ -94,6 +94,12 @@ CheckpointEvery = Annotated[
     float,
     typer.Option(min=0, help="Seconds from one checkpoint of a run to the next.", rich_help_panel=RUNNING_PANEL),
 ]
+Log = Annotated[
+    str | None,
+    typer.Option(
+        help="Tell an experiment tracker too: tensorboard:FOLDER or mlflow:URI.", rich_help_panel=RUNNING_PANEL
+    ),
+]
 TuneEpochs = Annotated[
     int | None,
     typer.Option(

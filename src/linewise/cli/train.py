@@ -55,15 +55,17 @@ def train(
     threads: o.Threads = 1,
     device: o.Device = "cpu",
     checkpoint_every: o.CheckpointEvery = o.CHECKPOINT_EVERY_S,
+    log: o.Log = None,
 ) -> None:
     """Train one network and save it; the test set stays sealed."""
     if resume is not None:
         _resume(context, resume, data_dir, checkpoint_every)
         return
+    from linewise.adapters import open_tracker, telling
     from linewise.cli.display import Display
     from linewise.images import ImageOptions, SplitOptions, load
     from linewise.study.config import make_config
-    from linewise.study.single import train_one
+    from linewise.study.single import run_path, train_one
 
     amount, counted = o.budget_and_match(budget, match)
     config = make_config(
@@ -85,6 +87,8 @@ def train(
         threads=threads,
         device=device,
     )
+    if log is not None:
+        open_tracker(log)
     image_set = load(
         data,
         images=ImageOptions(**o.image_options(size, fit, channels, skip_unreadable)),
@@ -95,10 +99,12 @@ def train(
     with Display() as display, telling_how_to_resume():
         for warning in image_set.warnings:
             display.events.warned(warning)
-        run = train_one(
-            image_set, config, seed, out, command=o.typed_command(), events=display.events,
-            checkpoint_s=checkpoint_every,
-        )  # fmt: skip
+        path = out or run_path(image_set.name, config.models[0], seed)
+        with telling(log, path, display.events) as events:
+            run = train_one(
+                image_set, config, seed, path, command=o.typed_command(), events=events,
+                checkpoint_s=checkpoint_every,
+            )  # fmt: skip
     tell(run)
 
 

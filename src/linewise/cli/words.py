@@ -29,3 +29,12 @@ def settings_text(settings: dict[str, float]) -> str:
     'lr 0.005, weight decay 0.01'
     """
     return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in settings.items())
+
+
+def visible(text: str) -> str:
+    """A text on one line of a terminal, whatever it holds: what does not show is written as its code.
+
+    >>> visible("cat"), visible("a\\x1b[2Jb")
+    ('cat', 'a\\\\x1b[2Jb')
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from linewise.foundations.errors import DataError
+from linewise.foundations.npz import NpzError, open_npz
 
 
 @dataclass(frozen=True)
@@ -91,26 +91,30 @@ def read_predictions(path: Path, split: str) -> Predictions | None:
     Raises:
         DataError: the file is damaged, or its arrays do not fit each other.
     """
-    arrays = _read(path)
+    arrays = read_arrays(path)
     if f"{split}_predicted" not in arrays:
         return None
     try:
-        probabilities_NK = arrays[f"{split}_probabilities"].astype(np.float32)
-        predicted_N = arrays[f"{split}_predicted"].astype(np.int64)
-        labels_N = arrays[f"{split}_labels"].astype(np.int64)
-        images, classes = probabilities_NK.shape
-        both = np.concatenate([predicted_N, labels_N])
-        fits = (
-            predicted_N.shape == labels_N.shape == (images,)
-            and images > 0
-            and 0 <= both.min() <= both.max() < classes
-            and bool(np.isfinite(probabilities_NK).all())
-        )
-    except (KeyError, ValueError, TypeError) as error:
-        raise _damaged(path, str(error)) from None
+        probabilities_NK = arrays[f"{split}_probabilities"]
+        predicted_N, labels_N = arrays[f"{split}_predicted"], arrays[f"{split}_labels"]
+    except KeyError as error:
+        raise _damaged(path, f"no array {error.args[0]}") from None
+    fits = (
+        probabilities_NK.dtype.kind == "f"
+        and predicted_N.dtype.kind in "iu"
+        and labels_N.dtype.kind in "iu"
+        and probabilities_NK.ndim == 2
+        and predicted_N.shape == labels_N.shape == probabilities_NK.shape[:1]
+        and probabilities_NK.size > 0
+        and min(predicted_N.min(), labels_N.min()) >= 0
+        and max(predicted_N.max(), labels_N.max()) < probabilities_NK.shape[1]
+        and bool(((probabilities_NK >= 0) & (probabilities_NK <= 1)).all())
+    )
     if not fits:
         raise _damaged(path, f"the arrays of the {split} split do not fit each other")
-    return Predictions(probabilities_NK, predicted_N, labels_N)
+    return Predictions(
+        probabilities_NK.astype(np.float32), predicted_N.astype(np.int64), labels_N.astype(np.int64)
+    )
 
 
 def read_learning(path: Path) -> np.ndarray | None:
@@ -120,7 +124,7 @@ def read_learning(path: Path) -> np.ndarray | None:
     Raises:
         DataError: the file is damaged, or its arrays do not fit each other.
     """
-    arrays = _read(path)
+    arrays = read_arrays(path)
     if "validation_epochs" not in arrays:
         return None
     bits_EM, count = arrays["validation_epochs"], arrays.get("validation_count")
@@ -145,7 +149,7 @@ def read_gallery(path: Path) -> Gallery:
     Raises:
         DataError: the file is damaged, or its arrays do not fit each other.
     """
-    arrays = _read(path)
+    arrays = read_arrays(path)
     indices_G, images_GHWC = arrays.get("indices"), arrays.get("images")
     fits = (
         indices_G is not None
@@ -170,25 +174,27 @@ def read_steps(path: Path, split: str) -> Steps | None:
     Raises:
         DataError: the file is damaged, or its arrays do not fit each other.
     """
-    arrays = _read(path)
+    arrays = read_arrays(path)
     if f"{split}_answers" not in arrays:
         return None
     try:
         answers_NT, sure_NT = arrays[f"{split}_answers"], arrays[f"{split}_sure"]
         kept_T = arrays["steps"]
         first_N, last_N = arrays[f"{split}_first_ink"], arrays[f"{split}_last_ink"]
-        fits = (
-            all(a.dtype.kind == "u" for a in (answers_NT, sure_NT, kept_T, first_N, last_N))
-            and answers_NT.shape == sure_NT.shape == (len(first_N), len(kept_T))
-            and answers_NT.size > 0
-            and first_N.shape == last_N.shape == (len(answers_NT),)
-            and _ascending(kept_T)
-            and first_N.min() >= 1
-            and bool((first_N <= last_N).all())
-            and last_N.max() <= kept_T[-1]
-        )
-    except (KeyError, ValueError, TypeError) as error:
-        raise _damaged(path, str(error)) from None
+    except KeyError as error:
+        raise _damaged(path, f"no array {error.args[0]}") from None
+    fits = (
+        all(a.dtype.kind == "u" for a in (answers_NT, sure_NT, first_N, last_N))
+        and _ascending(kept_T)
+        and sure_NT.dtype == np.uint8
+        and answers_NT.ndim == 2
+        and answers_NT.size > 0
+        and answers_NT.shape == sure_NT.shape == (len(answers_NT), len(kept_T))
+        and first_N.shape == last_N.shape == (len(answers_NT),)
+        and first_N.min() >= 1
+        and bool((first_N <= last_N).all())
+        and last_N.max() <= kept_T[-1]
+    )
     if not fits:
         raise _damaged(path, f"the arrays of the {split} split do not fit each other")
     counts = (a.astype(np.int64) for a in (kept_T, first_N, last_N))
@@ -201,19 +207,20 @@ def read_films(path: Path) -> Films:
     Raises:
         DataError: the file is damaged, or its arrays do not fit each other.
     """
-    arrays = _read(path)
+    arrays = read_arrays(path)
     indices_F = arrays.pop("indices", np.zeros(0))
     parts: dict[str, dict[str, np.ndarray]] = {"probabilities": {}, "steps": {}, "seen": {}}
     for key, array in arrays.items():
         kind, _, label = key.partition("_")
         parts.setdefault(kind, {})[label] = array
     probabilities, kept, seen = (parts.pop(kind) for kind in ("probabilities", "steps", "seen"))
-    fits = indices_F.dtype.kind in "iu" and probabilities.keys() == kept.keys() >= seen.keys() and not parts
-    for label, answers_FTK in probabilities.items() if fits else ():
-        kept_T, seen_HW = kept[label], seen.get(label, np.ones((1, 1), dtype=np.uint32))
-        fits &= answers_FTK.dtype.kind == "f" and kept_T.dtype.kind == seen_HW.dtype.kind == "u"
-        fits &= _ascending(kept_T) and seen_HW.ndim == 2 and answers_FTK.ndim == 3
-        fits &= answers_FTK.shape[:2] == (len(indices_F), len(kept_T))
+    fits = (
+        indices_F.dtype.kind in "iu"
+        and indices_F.ndim == 1
+        and probabilities.keys() == kept.keys() >= seen.keys()
+        and not parts
+        and all(_is_film(probabilities[k], kept[k], seen.get(k), len(indices_F)) for k in probabilities)
+    )
     if not fits:
         raise _damaged(path, "the arrays do not fit each other")
     return Films(
@@ -224,22 +231,40 @@ def read_films(path: Path) -> Films:
     )
 
 
+def _is_film(answers_FTK: np.ndarray, kept_T: np.ndarray, seen_HW: np.ndarray | None, images: int) -> bool:
+    """Whether these can be one network's part of the films."""
+    return (
+        _ascending(kept_T)
+        and answers_FTK.dtype.kind == "f"
+        and answers_FTK.ndim == 3
+        and answers_FTK.shape[:2] == (images, len(kept_T))
+        and bool(((answers_FTK >= 0) & (answers_FTK <= 1)).all())
+        and (seen_HW is None or (seen_HW.dtype.kind == "u" and seen_HW.ndim == 2))
+    )
+
+
 def _ascending(kept_T: np.ndarray) -> bool:
     """Whether these can be the numbers of steps, from 1."""
     return (
-        kept_T.ndim == 1
+        kept_T.dtype.kind == "u"
+        and kept_T.ndim == 1
         and kept_T.size > 0
         and kept_T[0] >= 1
         and bool((np.diff(kept_T.astype(np.int64)) > 0).all())
     )
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of a record, by name.
+
+    Raises:
+        DataError: the file is damaged.
+    """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise _damaged(path, str(error).splitlines()[0] if str(error) else type(error).__name__) from None
+        with open_npz(path) as archive:
+            return {name: archive.read(name) for name in archive.names}
+    except (OSError, NpzError) as error:
+        raise _damaged(path, str(error)) from None
 
 
 OF_STUDY = ("gallery.npz", "films.npz")

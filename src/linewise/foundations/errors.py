@@ -6,8 +6,11 @@ The command line prints it without a traceback and exits with `exit_code`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+from linewise.foundations.names import escaped
 
 
 class LinewiseError(Exception):
@@ -23,6 +26,7 @@ class LinewiseError(Exception):
     exit_code = 2
 
     def __init__(self, found: str, *, where: str = "", expected: str = "", mend: str = "") -> None:
+        found, where, expected, mend = _printable(found), escaped(where), _printable(expected), _printable(mend)
         self.found, self.where, self.expected, self.mend = found, where, expected, mend
         lines = [f"{where}: {found}" if where else found]
         if expected:
@@ -33,6 +37,23 @@ class LinewiseError(Exception):
 
     def __reduce__(self):  # errors cross process borders
         return _rebuild, (type(self), self.found, self.where, self.expected, self.mend)
+
+
+MOST_LETTERS = 2_000
+"""Of each part of a message: what was found can be of any length."""
+_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066\u2067\ud800-\udfff]")
+"""What a terminal takes for a command, or turns a line, and what is no character; lines may end."""
+
+
+def _printable(text: str) -> str:
+    """Text that any terminal and log can take, of bounded length.
+
+    >>> _printable("a\x1b[2J" + "b" * 3000)[:12]
+    'a\\\\x1b[2Jbbb'
+    """
+    if len(text) > MOST_LETTERS:
+        text = f"{text[: MOST_LETTERS - 40]}… ({len(text):,} letters)"
+    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def _rebuild(kind: type[LinewiseError], found: str, where: str, expected: str, mend: str) -> LinewiseError:

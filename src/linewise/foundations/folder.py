@@ -34,7 +34,7 @@ from linewise.foundations.arrays import (
     read_steps,
 )
 from linewise.foundations.errors import DataError
-from linewise.foundations.records import Epoch, Opening, RunRecord, StudySpec, describe
+from linewise.foundations.records import Epoch, Opening, RunRecord, StudySpec, cannot_be_read, describe
 from linewise.foundations.speed import Speed
 from linewise.foundations.tuning import TuningRecord
 
@@ -65,7 +65,7 @@ class Run:
         except ValidationError as error:
             raise describe(error, where=str(path), kind=DataError) from None
         except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise DataError(f"cannot be read ({error})", where=str(path)) from None
+            raise cannot_be_read(error, path) from None
         if not found and self.record.status == "finished":
             raise DataError(
                 "no epoch is told", where=str(path), expected="a line for each epoch of a finished run"
@@ -155,8 +155,16 @@ class StudyFolder:
         for model in spec.models:
             for seed in spec.seeds:
                 path = self.run_path(model.label, seed)
-                if (path / "run.json").is_file():
-                    found.append(Run(path, RunRecord.load(path / "run.json")))
+                if (path / "run.json").exists():
+                    record = RunRecord.load(path / "run.json")
+                    if (record.model.label, record.seed) != (model.label, seed):
+                        raise DataError(
+                            f"the record of {record.model.label}, seed {record.seed}",
+                            where=str(path / "run.json"),
+                            expected=f"{model.label}, seed {seed}",
+                            mend="remove this run's folder; the same `linewise compare --out` trains it again",
+                        )
+                    found.append(Run(path, record))
         return found
 
     def openings(self) -> list[Opening]:
@@ -165,12 +173,19 @@ class StudyFolder:
         try:
             *lines, last = self.openings_path.read_text(encoding="utf-8").split("\n")
         except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"cannot be read ({error})", where=str(self.openings_path)) from None
+            raise cannot_be_read(error, self.openings_path) from None
         found = [_opening(self.openings_path, line) for line in lines if line.strip()]
         if last.strip():  # a process was killed in the middle of this line, unless it is whole
             with suppress(DataError):
                 found.append(_opening(self.openings_path, last))
         return found
+
+    def unlogged(self) -> list[str]:
+        """Names of runs that have answered the test images although no opening tells of them: somebody removed
+        `openings.jsonl`, or lines of it."""
+        logged = {run for opening in self.openings() for run in opening.runs}
+        answered = [run.path.name for run in self.runs() if run.record.test_accuracy is not None]
+        return [name for name in answered if name not in logged]
 
     def speed(self) -> Speed | None:
         """Times measured in alternation; None before the end, and in studies of old."""
@@ -178,7 +193,7 @@ class StudyFolder:
 
     def tuning(self) -> TuningRecord | None:
         """What was tried before the final runs; None where nothing was."""
-        return TuningRecord.load(self.tuning_path) if self.tuning_path.is_file() else None
+        return TuningRecord.load(self.tuning_path) if self.tuning_path.exists() else None
 
     def gallery(self) -> Gallery | None:
         return read_gallery(self.gallery_path) if self.gallery_path.exists() else None

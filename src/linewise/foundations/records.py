@@ -9,11 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from linewise.foundations.atomic import write_text
 from linewise.foundations.defaults import BETAS, CLIP, EPOCHS, FALL, LABEL_SMOOTHING, LR, RISE, WEIGHT_DECAY
 from linewise.foundations.errors import DataError, LinewiseError
+from linewise.foundations.names import shown
 
 SCHEMA_VERSION = 1
 
@@ -42,11 +43,17 @@ class Record(BaseModel):
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"cannot be read ({error})", where=str(path)) from None
+            raise cannot_be_read(error, path) from None
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
             raise describe(error, where=str(path), kind=DataError) from None
+
+
+def cannot_be_read(error: Exception, path: Path) -> DataError:
+    """The error for a file that is missing, a folder, forbidden or no UTF-8."""
+    why = error.strerror if isinstance(error, OSError) else str(error)
+    return DataError(f"cannot be read ({why})", where=str(path))
 
 
 def describe(error: ValidationError, *, where: str, kind: type[LinewiseError]) -> LinewiseError:
@@ -140,6 +147,37 @@ Device = Literal["cpu", "cuda"]
 """Where networks are trained."""
 
 
+Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+"""What decides weights, order and augmentation of a run."""
+
+
+class _Open(BaseModel):
+    """Part of a record that may hold more than is known here."""
+
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+
+
+class _Remark(_Open):
+    text: str
+
+
+class _Duplicates(_Open):
+    within: dict[str, int] = {}
+    across: dict[str, int] = {}
+    conflicts: int = 0
+
+
+class Checked(_Open):
+    """What analysis and report take from the result of a check."""
+
+    warnings: list[_Remark] = []
+    balance: float | None = None
+    duplicates: _Duplicates = _Duplicates()
+    sizes: dict[str, int] = {}
+    modes: dict[str, int] = {}
+    unreadable: dict[str, str] = {}
+
+
 class DataRecord(Record):
     """The images of a study.
 
@@ -161,6 +199,24 @@ class DataRecord(Record):
     preprocessing: dict[str, Any]
     options: dict[str, Any] = {}
     check: dict[str, Any] = {}
+
+    @field_validator("check")
+    @classmethod
+    def _readable(cls, check: dict[str, Any]) -> dict[str, Any]:
+        Checked.model_validate(check)
+        return check
+
+    @field_validator("class_names")
+    @classmethod
+    def _different(cls, names: list[str]) -> list[str]:
+        if len(set(names)) < len(names):
+            raise ValueError("each class name once")
+        return names
+
+    @property
+    def shown_names(self) -> list[str]:
+        """Class names for people: see `foundations.names.shown`."""
+        return [shown(name) for name in self.class_names]
 
 
 FIRST_TUNING_SEED = 1_000_000
@@ -193,12 +249,19 @@ class StudySpec(Record):
     data: DataRecord
     models: list[ModelSpec]
     recipe: Recipe
-    seeds: list[int]
+    seeds: list[Seed]
     match: Match
     budget: int | None
     threads: int = Field(ge=1)
     device: Device = "cpu"
     tuning: TuningPlan | None = None
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        for what, found in (("models", [model.label for model in self.models]), ("seeds", self.seeds)):
+            if len(set(found)) < len(found):
+                raise ValueError(f"each of the {what} once")
+        return self
 
 
 class Environment(Record):
@@ -293,7 +356,7 @@ class RunRecord(Record):
 
     schema_version: Literal[1] = SCHEMA_VERSION
     model: ModelSpec
-    seed: int
+    seed: Seed
     status: Status
     reason: str = ""
     recipe: Recipe
@@ -303,9 +366,9 @@ class RunRecord(Record):
     environment: Environment
     started: str
     times: Times | None = None
-    train_accuracy: float | None = None
-    validation_accuracy: float | None = None
-    test_accuracy: float | None = None
+    train_accuracy: float | None = Field(None, ge=0, le=1)
+    validation_accuracy: float | None = Field(None, ge=0, le=1)
+    test_accuracy: float | None = Field(None, ge=0, le=1)
     origin: Origin | None = None
 
 

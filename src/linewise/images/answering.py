@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -28,3 +29,26 @@ class Answerer(Protocol):
     def probabilities(self, images_NHWC: np.ndarray) -> np.ndarray:
         """Class probabilities `NK`, float32, of prepared uint8 images."""
         ...
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Answers on a batch of images.
+
+    Attributes:
+        probabilities_NK: float32.
+        steps: T, of a network that may stop reading early.
+        read_N: steps that were read, where reading stopped by a rule; None where all was read.
+        enough_N: steps after which the rule would have stopped, where all was read although there is one.
+    """
+
+    probabilities_NK: np.ndarray
+    steps: int | None = None
+    read_N: np.ndarray | None = None
+    enough_N: np.ndarray | None = None
+
+
+class Asking(Protocol):
+    """A way to ask an answerer."""
+
+    def __call__(self, images_NHWC: np.ndarray) -> Answered: ...

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from linewise.foundations.errors import DataError
+from linewise.foundations.names import shown
 from linewise.images.checking.findings import listed
 
 
@@ -18,21 +19,27 @@ def in_order(names: Iterable[str]) -> tuple[str, ...]:
     (('0', '2', '10'), ('a9', 'a10', 'b'))
     """
     unique = sorted(set(names))
-    if all(re.fullmatch(r"-?\d+", name) for name in unique):
+    if all(re.fullmatch(r"-?\d{1,300}", name) for name in unique):
         return tuple(sorted(unique, key=lambda name: (int(name), name)))
     return tuple(sorted(unique, key=_natural))
 
 
 def _natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
     parts = [part for part in re.split(r"(\d+)", name) if part]
-    return [(0, int(p), "") if p.isdecimal() else (1, 0, p.casefold()) for p in parts], name
+    return [_number(p) if p.isdecimal() else (1, 0, p.casefold()) for p in parts], name
+
+
+def _number(digits: str) -> tuple[int, int, str]:
+    """A number of any length by value; Python makes no numbers of thousands of digits."""
+    plain = (digits if len(digits) > 300 else str(int(digits))).lstrip("0")
+    return 0, len(plain), plain
 
 
 def check_classes(names: Sequence[str], where: str) -> None:
     """Refuse fewer than two classes."""
     if len(names) < 2:
         raise DataError(
-            f"one class only, {names[0]!r}" if names else "no classes",
+            f"one class only, {shown(repr(names[0]))}" if names else "no classes",
             where=where,
             expected="at least two classes",
             mend="add images of another class",

@@ -41,9 +41,9 @@ class Geometry(Record):
             ValueError: pixels that cannot be read as grey or colour.
             OSError: the image is cut off or damaged.
         """
-        from linewise.images.files.pixels import bring, upright
+        from linewise.images.files.pixels import bring, plain_upright
 
-        return bring(upright(image), self.height, self.width, self.channels, self.fit)
+        return bring(plain_upright(image), self.height, self.width, self.channels, self.fit)
 
     def conform(self, images_NHWC: np.ndarray) -> np.ndarray:
         """The same for images that are arrays already; the array itself where it has this shape."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from linewise.foundations.errors import ConfigError, DataError
+from linewise.foundations.names import shown
 from linewise.foundations.seeds import stream
 from linewise.images.checking.findings import plural
 from linewise.images.options import SplitOptions
@@ -65,8 +66,8 @@ def plan(
     for k, size in enumerate(pool.num_groups()):
         if size < len(wanted):
             raise DataError(
-                f"class {class_names[k]!r} has {plural(int(size), 'different image')}, too few to divide into "
-                f"{' and '.join(wanted)} images",
+                f"class {shown(repr(class_names[k]))} has {plural(int(size), 'different image')}, "
+                f"too few to divide into {' and '.join(wanted)} images",
                 where=where,
                 expected=f"at least {len(wanted)}",
                 mend="add images of this class, or leave the class out",

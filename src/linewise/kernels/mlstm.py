@@ -55,7 +55,7 @@ class MLSTM(Cell):
         query, key, value, output_TBU, log_i, log_f = self._project(x_TBD)
         size = query.shape[-1]
         memory = x_TBD.new_zeros(x_TBD.shape[1] * self.heads, size, size + 1)
-        reach = x_TBD.new_full((len(memory), 1), NEVER)
+        reach = x_TBD.new_full((memory.shape[0], 1), NEVER)
         outputs: list[Tensor] = []
         for q, k, v, i, f in zip(*(p.split(self.chunk) for p in (query, key, value, log_i, log_f)), strict=True):
             q, k, v = (p.flatten(1, 2).transpose(0, 1) for p in (q, k, v))

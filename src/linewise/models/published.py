@@ -70,13 +70,17 @@ def _refuse_bombs(path: Path) -> None:
     Raises:
         SavedModelError: with both sizes.
     """
-    if not zipfile.is_zipfile(path):
-        return
     try:
+        if not zipfile.is_zipfile(path):
+            return
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
-    except (zipfile.BadZipFile, OSError, ValueError):  # torch's reader will say so
-        return
+    except Exception as error:  # zipfile raises anything on damaged archives
+        raise SavedModelError(
+            f"not a file of tensors ({type(error).__name__})",
+            where=str(path),
+            expected="a whole archive of torch's",
+        ) from None
     packed = path.stat().st_size
     if unpacked > packed + SLACK:
         raise SavedModelError(

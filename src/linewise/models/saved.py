@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +21,9 @@ from safetensors.torch import save as save_tensors
 
 from linewise.foundations.atomic import replace_file, write_text
 from linewise.foundations.errors import ConfigError, SavedModelError
+from linewise.foundations.names import shown
 from linewise.foundations.records import Record, describe
+from linewise.images.preprocessing import Preprocessing
 from linewise.models.create import BYTES_TO_KEEP, create_model, create_on_meta, refuse_giants
 from linewise.models.network import NETWORKS, Network, NetworkConfig, check_shape, check_sizes
 
@@ -122,11 +125,16 @@ def load_model(folder: str | Path, *, sha256: str = "") -> Saved:
         raise SavedModelError(
             error.found, where=str(folder / "model.json"), expected=error.expected, mend=error.mend
         ) from None
+    if twice := [name for name, number in Counter(card.class_names).items() if number > 1]:
+        raise SavedModelError(
+            f"class {twice[0]!r} is named twice", where=str(folder / "model.json"), expected="each class once"
+        )
     if len(card.class_names) != config.num_classes:
         raise SavedModelError(
             f"{len(card.class_names)} class names for {config.num_classes} classes",
             where=str(folder / "model.json"),
         )
+    card = card.model_copy(update={"preprocessing": _preprocessing(card, folder / "model.json")})
     tensors = _read_tensors(path, card.sha256, sum(t.numel() * t.element_size() for t in ghost.values()))
     _compare(path, tensors, ghost)
     network = create_model(
@@ -144,7 +152,8 @@ def _read_card(path: Path) -> ModelCard:
     try:
         if path.stat().st_size > _JSON_LIMIT:
             raise SavedModelError("larger than 4 MiB", where=str(path), expected="a short description of a model")
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        fields = json.loads(text)
     except FileNotFoundError:
         raise SavedModelError(
             "no such file", where=str(path), expected="a folder with model.json and model.safetensors",
@@ -161,9 +170,30 @@ def _read_card(path: Path) -> ModelCard:
             mend="pip install --upgrade linewise",
         )
     try:
-        return ModelCard.model_validate(fields)
+        return ModelCard.model_validate_json(text)
     except ValidationError as error:
         raise describe(error, where=str(path), kind=SavedModelError) from None
+
+
+def _preprocessing(card: ModelCard, path: Path) -> dict[str, Any]:
+    """The card's preprocessing, whole: what it does not say of the shape, the network's input says.
+
+    Raises:
+        SavedModelError: no preprocessing, or one for another input.
+    """
+    (height, width), channels = card.network.img_size, card.network.in_chans
+    shape = {"height": height, "width": width, "channels": channels}
+    try:
+        found = Preprocessing.model_validate({**shape, **card.preprocessing})
+    except ValidationError as error:
+        raise describe(error, where=f"{path}, preprocessing", kind=SavedModelError) from None
+    if (found.height, found.width, found.channels) != (height, width, channels):
+        raise SavedModelError(
+            f"prepares images of {found.height}×{found.width} with {found.channels} channels",
+            where=f"{path}, preprocessing",
+            expected=f"{height}×{width} with {channels}, what the network reads",
+        )
+    return found.model_dump(mode="json")
 
 
 def _read_tensors(path: Path, sha256: str, num_bytes: int) -> dict[str, torch.Tensor]:
@@ -211,7 +241,7 @@ def _compare(path: Path, found: dict[str, torch.Tensor], expected: dict[str, tor
 def _model_card(card: ModelCard) -> str:
     config, trained = card.network, card.trained
     height, width = config.img_size
-    classes = ", ".join(name.replace("`", "'") for name in card.class_names[:40])
+    classes = ", ".join(shown(name).replace("`", "'") for name in card.class_names[:40])
     facts = "\n".join(f"- {key}: `{value}`" for key, value in trained.items() if not isinstance(value, dict))
     return f"""# {config.name} for {len(card.class_names)} classes
 

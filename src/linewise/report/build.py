@@ -7,13 +7,12 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from linewise.analysis import Summary, summarise
 from linewise.foundations.atomic import write_json, write_text
 from linewise.foundations.errors import missing_extra
 from linewise.foundations.folder import StudyFolder
-from linewise.report.results import write_results
 
 if TYPE_CHECKING:
+    from linewise.analysis import Summary
     from linewise.report.charts.chart import Chart
     from linewise.report.sections.section import Section
 
@@ -42,7 +41,9 @@ def build(study: Path, *, figures: bool = True) -> Path:
         import vl_convert  # noqa: F401
     except ModuleNotFoundError as error:
         raise missing_extra(str(error.name), "report", "the report") from None
+    from linewise.analysis import summarise
     from linewise.report.drawing import Drawing
+    from linewise.report.results import write_results
 
     with Drawing(folder.report_path / "figures") if figures else nullcontext() as drawing:
         summary = summarise(folder)

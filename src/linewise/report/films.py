@@ -83,7 +83,7 @@ def _films(summary: Summary, films: Films, found: Depth, pair: PairTurns, pictur
 def _film(
     summary: Summary, films: Films, found: Depth, pair: PairTurns, pictures: Pictures, f: int, turned: int
 ) -> Film:
-    label, names, index = found.main.label, summary.evidence.spec.data.class_names, int(films.indices_F[f])
+    label, names, index = found.main.label, summary.evidence.spec.data.shown_names, int(films.indices_F[f])
     true = int(summary.evidence.labels_N[index])
     other = pair.second if true == pair.first else pair.first
     probabilities_TK, kept_T = films.probabilities[label][f], films.kept[label]

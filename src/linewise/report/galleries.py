@@ -142,7 +142,7 @@ def _judged(
     evidence: Evidence, pictures: Pictures, place: int, jury_R: np.ndarray, depth_N: np.ndarray | None
 ) -> Shown:
     """One image with how many of the runs that judge are wrong, and how far it is read."""
-    names, true = evidence.spec.data.class_names, int(pictures.labels_G[place])
+    names, true = evidence.spec.data.shown_names, int(pictures.labels_G[place])
     answers_R = pictures.answers_GR[place, jury_R]
     wrong = Counter(int(k) for k in answers_R if k != true)
     votes = [f"{wrong.total()}/{len(answers_R)} wrong"]
@@ -170,7 +170,7 @@ def _of(evidence: Evidence, pictures: Pictures, family: str) -> np.ndarray:
 
 def _shown(evidence: Evidence, pictures: Pictures, place: int, answered: int | None, families: list[str]) -> Shown:
     """One image; `answered` is the class to speak of, None the wrong answer these families give most often."""
-    names, true = evidence.spec.data.class_names, int(pictures.labels_G[place])
+    names, true = evidence.spec.data.shown_names, int(pictures.labels_G[place])
     of_families_R = np.logical_or.reduce([_of(evidence, pictures, family) for family in families])
     usual = Counter(int(k) for k in pictures.answers_GR[place, of_families_R] if k != true).most_common(1)
     meant = answered if answered is not None else usual[0][0]

@@ -15,13 +15,13 @@ from linewise.analysis.confusion import confusion, worst_pairs
 from linewise.analysis.evidence import Evidence, NetworkEvidence
 from linewise.analysis.mistakes import mistakes
 from linewise.foundations.atomic import write_json, write_text
+from linewise.foundations.cells import safe_cell
 
 COLUMNS: tuple[str, ...] = (
     "model", "seed", "parameters", "macs", "train_accuracy", "validation_accuracy", "test_accuracy", "train_s",
     "status", "family", "images_per_s", "latency_ms_1", "latency_ms_1000", "epochs", "reason", "seeds_at_once",
 )  # fmt: skip
 """Of a study without runs; one with runs has a latency column for each batch size measured."""
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_results(summary: Summary, folder: Path, sections: dict[str, Any]) -> None:
@@ -37,11 +37,6 @@ def write_results(summary: Summary, folder: Path, sections: dict[str, Any]) -> N
     writer.writerows({k: safe_cell(v) for k, v in row.items()} for row in rows)
     write_text(folder / "results.csv", text.getvalue())
     write_json(folder / "results.json", {**as_json(summary), **sections})
-
-
-def safe_cell(value: Any) -> Any:
-    """A text that a spreadsheet would take for a formula gets an apostrophe in front."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def as_json(summary: Summary) -> dict[str, Any]:

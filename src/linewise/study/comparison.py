@@ -122,6 +122,11 @@ def _begun(path: Path, spec: StudySpec, events: Events) -> Iterator[tuple[StudyF
         if not folder.spec_path.exists() or folder.spec() != spec:
             spec.save(folder.spec_path)
         sweep(folder)
+        if unlogged := folder.unlogged():
+            events.warned(
+                f"openings.jsonl does not tell of the opening for {', '.join(unlogged[:5])}: it was removed or "
+                "changed, and the report says so"
+            )
         with _workplace(path) as workplace:
             yield folder, workplace
 

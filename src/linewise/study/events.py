@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from linewise.foundations.records import StudySpec, TuningPlan
 from linewise.foundations.tuning import NetworkTuning, TrialRecord
@@ -37,3 +38,16 @@ class Events:
     tried: Callable[[str, TrialRecord], None] = lambda label, trial: None
     chosen: Callable[[NetworkTuning], None] = lambda network: None
     compiling: Callable[[], None] = lambda: None
+
+
+def both(first: Events, second: Events) -> Events:
+    """Events that call one listener and then the other."""
+
+    def each(name: str) -> Callable[..., None]:
+        def call(*arguments: Any) -> None:
+            getattr(first, name)(*arguments)
+            getattr(second, name)(*arguments)
+
+        return call
+
+    return Events(**{field.name: each(field.name) for field in fields(Events)})

@@ -58,5 +58,5 @@ def _describe(owner: Path) -> str:
     try:
         me = json.loads(owner.read_text(encoding="utf-8"))
         return f"process {me['pid']} on {me['host']}, since {me['since']}"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return "process unknown"

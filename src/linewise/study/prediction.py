@@ -1,92 +1,155 @@
-"""Answers of a saved network on image files and on data sets."""
+"""Answers of a saved network on images and on data sets."""
 
 from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import final
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 
-from linewise.foundations.errors import DataError
+from linewise.foundations.errors import DataError, LinewiseError, SavedModelError
 from linewise.foundations.folder import StudyFolder
-from linewise.foundations.records import Opening, Record
-from linewise.images import Chosen, Preprocessing, SplitOptions, load_for, read_image
+from linewise.foundations.records import Opening, RunRecord, describe
+from linewise.foundations.stopping import StopRule
+from linewise.images import Chosen, Preprocessing, SplitOptions, load_for
+from linewise.images.answering import Answered, Asking
 from linewise.images.batches import Batches
+from linewise.kernels import prepared
+from linewise.models.recurrent.early import EarlyReader, stops
 from linewise.models.saved import Saved, load_model
-from linewise.study.stopping import early_reader, load_rule, reader_of
+from linewise.study.stopping import FILE, early_reader, load_rule, reader_of
 from linewise.study.storage import log_opening
+from linewise.tracing import Trace, trace
+from linewise.training.along import batch_size, num_steps
 from linewise.training.evaluation import probabilities
 
-EARLY_BATCH = 1000
 
+@final
+class RunModel:
+    """The trained network of a run, ready to answer; an `images.answering.Answerer`.
 
-class Likely(Record):
-    """A class and its probability, from 0 to 1."""
-
-    name: str
-    probability: float
-
-
-class Answer(Record):
-    """The most likely classes of one image file, most likely first.
-
-    Attributes:
-        read, steps: steps read and steps there are, where reading may stop early; None where all is read in one
-            pass.
-    """
-
-    path: str
-    top: list[Likely]
-    read: int | None = None
-    steps: int | None = None
-
-
-def predict_files(
-    run: Path, files: list[Path], top: int, early: bool = False
-) -> tuple[list[Answer], list[DataError]]:
-    """Answers for image files, prepared with the preprocessing stored in the model.
+    Its weights are not to be changed while it lives: the recurrent layers pack them once (`kernels.prepared`).
 
     Args:
-        early: stop reading by the run's `stop.json`.
+        run: a run's folder.
 
-    Returns:
-        An answer per readable file, in order, and an error per unreadable one.
+    Attributes:
+        saved: the network and its card.
+        label: what the study calls the network; the name of its architecture outside a study.
+        class_names, preprocessing: of the card.
+        rule: of `linewise calibrate`; None where there is none for these weights.
+        warning: why a `stop.json` that is there is not used; else empty.
 
     Raises:
-        SavedModelError: the model cannot be loaded. DataError: there is no `stop.json`, or it is damaged.
-        ConfigError: it was found for other weights.
+        SavedModelError: the model cannot be loaded, or its preprocessing does not fit it.
     """
-    saved = load_model(run)
-    if early:
+
+    def __init__(self, run: str | Path) -> None:
+        run = Path(run)
+        self.run, self.saved = run, load_model(run)
+        self.promise = prepared(self.saved.network)
+        self.label = _label(run) or self.saved.card.network.name
+        self.class_names = self.saved.card.class_names
+        self.preprocessing = _preprocessing(run, self.saved)
+        self.rule, self.warning = _rule(run, self.saved)
+
+    def probabilities(self, images_NHWC: np.ndarray) -> np.ndarray:
+        """Class probabilities `NK`, float32, of prepared uint8 images."""
+        if not len(images_NHWC):
+            return np.empty((0, len(self.class_names)), np.float32)
+        return answers_of(self.saved, images_NHWC)
+
+    def trace(self, image_HWC: np.ndarray, *, gates: bool = False, occlusion: bool = False) -> Trace:
+        """How the network reads one image, with the step at which its rule stops; see `tracing.trace`."""
+        return trace(self.saved, image_HWC, gates=gates, occlusion=occlusion, rule=self.rule, label=self.label)
+
+    def asking(self, early: bool = False) -> Asking:
+        """The way to ask: all is read, and said where the rule would have stopped; or reading stops there.
+
+        Args:
+            early: stop reading by the rule.
+
+        Raises:
+            DataError: there is no `stop.json`, or it is damaged. ConfigError: it was found for other weights, or
+                the network has no answer before its end.
+        """
+        if early:
+            reader_of(self.saved)
+            return _Early(early_reader(self.saved, load_rule(self.run)), self.saved)
+        return _Whole(self, self.rule)
+
+
+@final
+class _Early:
+    """Reads as far as the rule asks."""
+
+    def __init__(self, reader: EarlyReader, saved: Saved) -> None:
+        self.reader, self.saved = reader, saved
+
+    def __call__(self, images_NHWC: np.ndarray) -> Answered:
+        ((x_BCHW, _),) = _batches(self.saved, images_NHWC).in_order(len(images_NHWC))
+        found = self.reader.read(x_BCHW)
+        probabilities_NK = torch.softmax(found.logits_BK, dim=1).numpy()
+        return Answered(probabilities_NK, self.reader.num_steps, found.read_B.numpy())
+
+
+@final
+class _Whole:
+    """Reads all, and says after how many steps the rule would have stopped, where there is one."""
+
+    def __init__(self, model: RunModel, rule: StopRule | None) -> None:
+        self.model, self.rule = model, rule
+
+    def __call__(self, images_NHWC: np.ndarray) -> Answered:
+        probabilities_NK = self.model.probabilities(images_NHWC)
+        if self.rule is None:
+            return Answered(probabilities_NK)
+        network, enough = reader_of(self.model.saved), []
+        with torch.inference_mode():
+            for x_BCHW, _ in _batches(self.model.saved, images_NHWC).in_order(batch_size(network)):
+                enough.append(stops(network.forward_steps(x_BCHW), self.rule.doubt))
+        return Answered(probabilities_NK, num_steps(network), enough_N=torch.cat(enough).numpy())
+
+
+def _preprocessing(run: Path, saved: Saved) -> Preprocessing:
+    where, config = str(run / "model.json"), saved.network.config
+    try:
+        found = Preprocessing.model_validate(saved.card.preprocessing)
+    except ValidationError as error:
+        raise describe(error, where=where, kind=SavedModelError) from None
+    shape, wanted = (found.height, found.width, found.channels), (*config.img_size, config.in_chans)
+    if shape != wanted:
+        raise SavedModelError(
+            f"images prepared as (height, width, channels) = {shape}",
+            where=where,
+            expected=f"{wanted}, as the network",
+        )
+    return found
+
+
+def _label(run: Path) -> str:
+    try:
+        return RunRecord.load(run / "run.json").model.label
+    except DataError:  # a model saved by hand has no record
+        return ""
+
+
+def _rule(run: Path, saved: Saved) -> tuple[StopRule | None, str]:
+    """The rule of a run, where there is one for these weights; else why a file that is there is not used."""
+    if not (run / FILE).exists():
+        return None, ""
+    try:
+        rule = load_rule(run)
         reader_of(saved)
-    rule = load_rule(run) if early else None
-    reader = early_reader(saved, rule) if rule else None
-    preprocessing = Preprocessing.model_validate(saved.card.preprocessing)
-    images, paths, unreadable = [], [], []
-    for path in files:
-        try:
-            images.append(read_image(path, preprocessing))
-            paths.append(path)
-        except DataError as error:
-            unreadable.append(error)
-    if not images:
-        return [], unreadable
-    images_NHWC = np.stack(images)
-    if reader is None:
-        answers_NK = answers_of(saved, images_NHWC)
-        return [
-            _answer(saved, path, row_K, top) for path, row_K in zip(paths, answers_NK, strict=True)
-        ], unreadable
-    answers = []
-    for x_BCHW, _ in _batches(saved, images_NHWC).in_order(EARLY_BATCH):
-        found = reader.read(x_BCHW)
-        rows_BK = torch.softmax(found.logits_BK, dim=1).numpy()
-        for row_K, read in zip(rows_BK, found.read_B.tolist(), strict=True):
-            answer = _answer(saved, paths[len(answers)], row_K, top)
-            answers.append(answer.model_copy(update={"read": read, "steps": reader.num_steps}))
-    return answers, unreadable
+    except LinewiseError as error:
+        return None, str(error)
+    if rule.sha256 != saved.card.sha256:
+        return None, f"{run / FILE}: found for other weights, and not used"
+    return rule, ""
 
 
 def answers_of(saved: Saved, images_NHWC: np.ndarray) -> np.ndarray:
@@ -146,9 +209,3 @@ def note_opening(run: Path, reason: str, command: str) -> None:
     folder = StudyFolder(study if (study / "study.json").is_file() else run)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     log_opening(folder, Opening(time=now, reason=reason, runs=[run.resolve().name], command=command))
-
-
-def _answer(saved: Saved, path: Path, row_K: np.ndarray, top: int) -> Answer:
-    best = np.argsort(-row_K, kind="stable")[:top]
-    names = saved.card.class_names
-    return Answer(path=str(path), top=[Likely(name=names[k], probability=float(row_K[k])) for k in best])

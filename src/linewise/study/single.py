@@ -41,7 +41,7 @@ def train_one(
         ConfigError: the folder is there already or cannot be written, or the run failed.
     """
     spec = make_spec(config, images.record, command).model_copy(update={"seeds": [seed]})
-    path = out or Path("runs") / f"{images.name}-{spec.models[0].label}-{seed}"
+    path = out or run_path(images.name, spec.models[0].label, seed)
     return begin(path, RunPlan(study=spec), images, events or Events(), checkpoint_s)
 
 
@@ -187,3 +187,8 @@ def _do(path: Path, plan: RunPlan, images: ImageSet, events: Events, checkpoint_
             f"the run failed: {failures[0]}", where=str(path), mend=f"linewise train --resume {path} tries again"
         )
     return Run(path, RunRecord.load(path / "run.json"))
+
+
+def run_path(data: str, model: str, seed: int) -> Path:
+    """Where a run lies that was given no folder."""
+    return Path("runs") / f"{data}-{model.strip().replace(':', ',')}-{seed}"

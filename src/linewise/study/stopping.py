@@ -41,7 +41,9 @@ def trained_on(saved: Saved, data: str | None) -> str:
     Raises:
         ConfigError: the model does not say, or names none that can be found again, such as arrays.
     """
-    source = saved.card.trained.get("options", {}).get("source") or saved.card.trained.get("data")
+    options = saved.card.trained.get("options")
+    source = options.get("source") if isinstance(options, dict) else None
+    source = source or saved.card.trained.get("data")
     if data is None and (not isinstance(source, str) or source == "arrays"):
         raise ConfigError(
             "the model does not say on which images it was trained" if not source else "it was trained on arrays",

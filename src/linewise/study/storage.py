@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from linewise.foundations.arrays import Films, Steps
+from linewise.foundations.arrays import Films, Steps, read_arrays
 from linewise.foundations.atomic import replace_file, sync_folder, write_text
 from linewise.foundations.folder import StudyFolder
-from linewise.foundations.records import Epoch, Opening, RunRecord
+from linewise.foundations.records import Epoch, Opening, RunRecord, cannot_be_read
 
 REPLACED = ".replaced.partial"
 
@@ -60,7 +60,10 @@ def sweep(folder: StudyFolder) -> None:
     for draft in [*folder.path.glob(".*.partial"), *folder.path.glob("runs/*/.*.partial")]:
         draft.unlink(missing_ok=True)
     if folder.openings_path.exists():
-        whole = folder.openings_path.read_bytes()
+        try:
+            whole = folder.openings_path.read_bytes()
+        except OSError as error:
+            raise cannot_be_read(error, folder.openings_path) from None
         if not whole.endswith(b"\n"):  # torn while being written, so the test set was not seen
             with replace_file(folder.openings_path) as file:
                 file.write(whole[: whole.rfind(b"\n") + 1])
@@ -111,10 +114,7 @@ def write_steps(folder: Path, split: str, steps: Steps, num_classes: int) -> Non
 
 
 def _add_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    before: dict[str, np.ndarray] = {}
-    if path.exists():
-        with np.load(path, allow_pickle=False) as file:
-            before = dict(file)
+    before = read_arrays(path) if path.exists() else {}
     with replace_file(path) as file:
         np.savez_compressed(file, allow_pickle=False, **{**before, **arrays})
 

@@ -55,7 +55,7 @@ def hard(evidence: Evidence) -> Claim | None:
     found = _shares(evidence, evidence.split)
     if found is None:
         return None
-    names = evidence.spec.data.class_names
+    names = evidence.spec.data.shown_names
     named = _named(evidence, names)
     if not named:
         return None

@@ -60,6 +60,10 @@ def _protocol(evidence: Evidence) -> Iterator[tuple[str, str]]:
     if len(twice) > 1:
         told = f", {len(again)} of the runs more than once" if again else ", for runs added later"
         yield "test-opened-again", f"The test set was opened {len(twice)} times{told}."
+    if unlogged := evidence.folder.unlogged():
+        count = f"{len(unlogged):,} tested run{'s' if len(unlogged) > 1 else ''}, such as {unlogged[0]}"
+        told = f"openings.jsonl does not tell of the opening for {count}: it was removed or changed."
+        yield "opening-not-logged", told
     for status in ("diverged", "failed"):
         lost = [r.path.name for n in evidence.networks for r in n.runs if r.record.status == status]
         if lost:

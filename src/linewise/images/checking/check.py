@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from linewise.foundations.errors import DataError
+from linewise.foundations.names import shown
 from linewise.foundations.records import Record
 from linewise.images.checking.duplicates import groups_of
 from linewise.images.checking.findings import Findings, listed, plural
@@ -138,15 +139,16 @@ def judge(
         findings.warn(
             "conflicts",
             f"{plural(number, 'image')} {'appears' if number == 1 else 'appear'} under more than one label"
-            + (f", such as {duplicates.examples[0]}" if duplicates.examples else ""),
+            + (f", such as {shown(duplicates.examples[0])}" if duplicates.examples else ""),
         )
     counts = parts["train"].counts(len(class_names))
     if min(counts) * IMBALANCED < max(counts):
         least, most = int(np.argmin(counts)), int(np.argmax(counts))
         findings.warn(
             "imbalance",
-            f"classes differ in size: {plural(counts[most], 'training image')} of {class_names[most]!r}, "
-            f"{counts[least]:,} of {class_names[least]!r}; look at balanced accuracy",
+            f"classes differ in size: {plural(counts[most], 'training image')} of "
+            f"{shown(repr(class_names[most]))}, {counts[least]:,} of {shown(repr(class_names[least]))}; "
+            "look at balanced accuracy",
         )
 
 

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from linewise.foundations.names import shown as one_line
+
 SHOWN = 5
 """Names shown in a message before "and N more"."""
 
@@ -40,9 +42,8 @@ def listed(names: Sequence[str], shown: int = SHOWN) -> str:
     >>> listed(["a", "b", "c"], 2)
     'a, b and 1 more'
     """
-    if len(names) <= shown:
-        return ", ".join(names)
-    return f"{', '.join(names[:shown])} and {len(names) - shown:,} more"
+    said = ", ".join(map(one_line, names[:shown]))
+    return said if len(names) <= shown else f"{said} and {len(names) - shown:,} more"
 
 
 def plural(number: int, word: str, many: str = "") -> str:

@@ -116,7 +116,7 @@ def _facts(path: Path, make: Callable[[Any], Kept]) -> Kept | None:
     """What an earlier call left; None where it is missing or of no use."""
     try:
         return make(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ class Decoded:
     coloured: bool
 
 
-def read_header(path: str | Path, max_megapixels: float) -> Header | str:
+def read_header(path: str | Path | IO[bytes], max_megapixels: float) -> Header | str:
     """Size (with the EXIF orientation applied) and mode; a sentence when the file is no image or too large."""
     try:
         with _open(path) as image:
@@ -65,6 +66,21 @@ def read_header(path: str | Path, max_megapixels: float) -> Header | str:
             return Header(height, width, image.mode, int(getattr(image, "n_frames", 1)))
     except Exception as error:  # decoders raise anything on damaged files
         return _sentence(path, error)
+
+
+def starts_an_image(content: bytes) -> bool:
+    """Whether these bytes begin as an image does; it may be cut off or damaged further on."""
+    from PIL import UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _open(io.BytesIO(content)).close()
+    except UnidentifiedImageError:
+        return False
+    except Exception:  # decoders raise anything on damaged files
+        return True
+    return True
 
 
 def decode(file: str | Path | IO[bytes], geometry: Geometry, max_megapixels: float) -> Decoded | str:
@@ -80,7 +96,7 @@ def decode(file: str | Path | IO[bytes], geometry: Geometry, max_megapixels: flo
         return _sentence(file, error)
 
 
-def decode_quietly(file: str | Path, geometry: Geometry, max_megapixels: float) -> Decoded | str:
+def decode_quietly(file: str | Path | IO[bytes], geometry: Geometry, max_megapixels: float) -> Decoded | str:
     """`decode` for use in threads: the caller has silenced warnings, which Python does for all threads at once."""
     try:
         return _decode(file, geometry, max_megapixels)

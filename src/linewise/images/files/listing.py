@@ -107,7 +107,7 @@ class _Walker:
         """Image files by class."""
         folders = self.folders(folder)
         if not folders:
-            loose = any(_is_image(Path(e.path)) for e in self._scan(folder))
+            loose = any(is_image(Path(e.path)) for e in self._scan(folder))
             raise DataError(
                 "holds images, but no class folders" if loose else "holds no class folders",
                 where=str(folder),
@@ -116,7 +116,7 @@ class _Walker:
             )
         found = {}
         for path in folders:
-            if shown(path.name) != path.name:
+            if not _is_text(path.name):
                 raise DataError(
                     "the name of this class folder is not text in UTF-8",
                     where=shown(str(path)),
@@ -148,7 +148,7 @@ class _Walker:
         for entry in self._scan(folder):
             if JUNK.fullmatch(entry.name):
                 self._note(self.junk, entry.path)
-            elif _is_folder(entry):
+            elif is_folder(entry):
                 found.append(Path(entry.path))
             else:
                 self._regular(entry)
@@ -169,14 +169,14 @@ class _Walker:
         for item in self._scan(folder):
             if JUNK.fullmatch(item.name):
                 self._note(self.junk, item.path)
-            elif _is_folder(item):
+            elif is_folder(item):
                 below = self.images(Path(item.path), (*above, real))
                 if below:
                     self._note(self.nested, item.path)
                 entries += below
             else:
                 status = self._regular(item)
-                if Path(item.name).suffix.lower() in SUFFIXES or _is_image(Path(item.path)):
+                if Path(item.name).suffix.lower() in SUFFIXES or is_image(Path(item.path)):
                     entries.append(Entry(self._relative(item.path), status.st_size, status.st_mtime_ns))
                 else:
                     self._note(self.strange, item.path)
@@ -243,14 +243,24 @@ class _Walker:
             self.findings.warn("nested", text)
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
+def _is_text(name: str) -> bool:
+    """Whether the bytes of a name are UTF-8."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder, or a link to one."""
     try:
         return entry.is_dir()
     except OSError:  # a link to itself
         return False
 
 
-def _is_image(path: Path) -> bool:
+def is_image(path: Path) -> bool:
     """Whether the first bytes are those of an image; for names that do not say so."""
     if path.suffix.lower() in SUFFIXES:
         return True

@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 MANY = 4_000
 """From this number of files on, processes pay: small images spend their time in Python, not in the decoder."""
 BLOCK = 250
+FEW = 16
+"""Up to so many files, nothing is started for them."""
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -23,20 +27,55 @@ def by_blocks(work: Callable[[int, int], Result], total: int, title: str, progre
         work: can be pickled.
         progress: show a bar, on a terminal only.
     """
-    block = BLOCK if total >= MANY else 16
+    block = BLOCK if total >= MANY else FEW
     starts = range(0, total, block)
     stops = [min(start + block, total) for start in starts]
     results: list[Result] = []
-    with _quiet(), _executor(total) as pool, _bar(title, total, progress) as advance:
+    with _quiet(), _executor(total) as pool, bar(title, total, progress) as advance:
         futures = [pool.submit(work, start, stop) for start, stop in zip(starts, stops, strict=True)]
         try:
             for future, start, stop in zip(futures, starts, stops, strict=True):
                 results.append(future.result())
                 advance(stop - start)
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+        finally:
+            _cancel(futures)
     return results
+
+
+def streamed(
+    work: Callable[[list[Item]], list[Result]], items: Sequence[Item], largest: int = BLOCK
+) -> Iterator[Result]:
+    """`work` on all items, in blocks and in parallel; what it makes of them one by one, in order.
+
+    Only a few blocks are under way or wait to be taken: memory does not grow with the number of items.
+
+    Args:
+        work: can be pickled.
+        largest: items of a block at most.
+    """
+    block = min(largest, BLOCK if len(items) >= MANY else FEW)
+    blocks = (list(items[start : start + block]) for start in range(0, len(items), block))
+    if len(items) <= FEW:
+        with _quiet():
+            found = [result for each in blocks for result in work(each)]
+        yield from found
+        return
+    ahead: deque[Future[list[Result]]] = deque()
+    with _quiet(), _executor(len(items)) as pool:
+        try:
+            for each in blocks:
+                ahead.append(pool.submit(work, each))
+                if len(ahead) > 2 * _cores():
+                    yield from ahead.popleft().result()
+            while ahead:
+                yield from ahead.popleft().result()
+        finally:  # nobody wants the rest, where somebody stopped asking
+            _cancel(ahead)
+
+
+def _cancel(futures: Iterable[Future[Any]]) -> None:
+    for future in futures:
+        future.cancel()
 
 
 @contextmanager
@@ -47,23 +86,30 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _executor(total: int) -> Executor:
+def _cores() -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(16, cores)
+
+
+def _executor(total: int) -> Executor:
+    cores = _cores()
     if total < MANY or cores == 1:
-        return ThreadPoolExecutor(min(16, cores))
+        return ThreadPoolExecutor(cores)
     from loky import ProcessPoolExecutor
 
-    return ProcessPoolExecutor(max_workers=min(16, cores), initializer=warnings.simplefilter, initargs=("ignore",))
+    return ProcessPoolExecutor(max_workers=cores, initializer=warnings.simplefilter, initargs=("ignore",))
 
 
 @contextmanager
-def _bar(title: str, total: int, wanted: bool) -> Iterator[Callable[[int], None]]:
+def bar(title: str, total: int, wanted: bool) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error, where that is a terminal; what is printed meanwhile stays where it goes."""
     if not (wanted and sys.stderr.isatty()):
         yield lambda number: None
         return
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=total)
-        yield lambda number: bar.advance(task, number)
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as shown:
+        task = shown.add_task(title, total=total)
+        yield lambda number: shown.advance(task, number)

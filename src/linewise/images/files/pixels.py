@@ -4,20 +4,80 @@ from __future__ import annotations
 
 import numpy as np
 from PIL import Image, ImageOps
-from PIL.Image import Resampling
+from PIL.Image import Resampling, Transpose
 
 from linewise.images.options import Fit
 
 GREY_MODES = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
+STRIP_PIXELS = 2**20
+"""Pixels that are made plain at a time: whole images would be there several times, some as 64-bit numbers."""
+_TURNS = {
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
+"""EXIF orientation → what shows the image upright."""
+
+
 def upright(image: Image.Image) -> Image.Image:
     """Apply the EXIF orientation; damaged EXIF is taken as none. Decodes the image."""
     image.load()
+    turn = _turn(image)
+    return image if turn is None else image.transpose(turn)
+
+
+def plain_upright(image: Image.Image) -> Image.Image:
+    """`plain` and `upright` in one, with never more than twice the image in memory. Decodes the image.
+
+    Raises:
+        ValueError: pixels without a known scale. OSError: the image is cut off or damaged.
+    """
+    image.load()
+    turn = _turn(image)
+    if _is_plain(image):
+        return image if turn is None else image.transpose(turn)
+    width, height = image.size
+    rows = max(1, STRIP_PIXELS // width)
+    if rows >= height:
+        whole = plain(image)
+        return whole if turn is None else whole.transpose(turn)
+    out = None
+    for top in range(0, height, rows):
+        strip = plain(image.crop((0, top, width, min(height, top + rows))))
+        place = _place(turn, top, height - top - strip.height)
+        strip = strip if turn is None else strip.transpose(turn)
+        if out is None:
+            sides = turn in (Transpose.TRANSPOSE, Transpose.ROTATE_270, Transpose.TRANSVERSE, Transpose.ROTATE_90)
+            out = Image.new(strip.mode, (height, width) if sides else (width, height))
+        out.paste(strip, place)
+    assert out is not None
+    return out
+
+
+def _turn(image: Image.Image) -> Transpose | None:
     try:
-        return ImageOps.exif_transpose(image)
+        return _TURNS.get(image.getexif().get(0x0112, 1))
     except Exception:  # whatever Pillow makes of damaged EXIF
-        return image
+        return None
+
+
+def _place(turn: Transpose | None, above: int, below: int) -> tuple[int, int]:
+    """Where a strip with so many rows above and below it goes once it is turned."""
+    if turn is None or turn == Transpose.FLIP_LEFT_RIGHT:
+        return 0, above
+    if turn in (Transpose.ROTATE_180, Transpose.FLIP_TOP_BOTTOM):
+        return 0, below
+    return (above if turn in (Transpose.TRANSPOSE, Transpose.ROTATE_90) else below), 0
+
+
+def _is_plain(image: Image.Image) -> bool:
+    return image.mode in ("L", "RGB") and "transparency" not in image.info
 
 
 def plain(image: Image.Image) -> Image.Image:
@@ -30,7 +90,7 @@ def plain(image: Image.Image) -> Image.Image:
         ValueError: pixels without a known scale.
     """
     mode = image.mode
-    if mode in ("L", "RGB") and "transparency" not in image.info:
+    if _is_plain(image):
         return image
     if mode.startswith("I;16") or mode == "I":
         value = np.asarray(image).astype(np.int64)

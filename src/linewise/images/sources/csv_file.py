@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -153,9 +154,11 @@ def read_table(path: Path, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
     if first is None:
         raise DataError("holds no images", where=str(path), expected=_EXPECTED)
     try:
-        values = np.loadtxt(
-            chain([first], rows), dtype=np.int32, delimiter=layout.separator, ndmin=2, comments=None
-        )
+        with warnings.catch_warnings():  # of lines without a single pixel, which are refused below
+            warnings.simplefilter("ignore")
+            values = np.loadtxt(
+                chain([first], rows), dtype=np.int32, delimiter=layout.separator, ndmin=2, comments=None
+            )
     except ValueError:
         raise _first_wrong(path, layout) from None
     side = round((layout.num_columns - 1) ** 0.5)
@@ -164,8 +167,8 @@ def read_table(path: Path, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
     if empty := [str(numbers[i]) for i, label in enumerate(labels) if not label]:
         raise DataError(f"no label in line {listed(empty)}", where=str(path), expected=_EXPECTED)
     images_NHW = values.astype(np.uint8).reshape(-1, side, side)
-    if all(re.fullmatch(r"-?\d+(\.0+)?", label) for label in set(labels)):
-        return images_NHW, np.array([int(float(label)) for label in labels])
+    if all(re.fullmatch(r"-?[0-9]{1,18}(\.0+)?", label) for label in set(labels)):
+        return images_NHW, np.array([int(label.partition(".")[0]) for label in labels])
     return images_NHW, np.array(labels)
 
 
@@ -187,7 +190,7 @@ def _first_wrong(path: Path, layout: Layout) -> DataError:
             )
         for i, cell in enumerate(cells):
             is_label = i == (layout.label_at if layout.label_at == 0 else len(cells) - 1)
-            if not is_label and not (re.fullmatch(r"\+?\d+", cell) and int(cell) <= 255):
+            if not is_label and not (re.fullmatch(r"\+?0*[0-9]{1,3}", cell) and int(cell[-3:]) <= 255):
                 column = f"column {i + 1}" + (f" ({names[i]})" if names else "")
                 return DataError(
                     f"{cell[:40]!r}", where=f"{path}, line {number}, {column}", expected="a whole number 0..255"

@@ -64,6 +64,13 @@ def _read(file: IO[bytes], where: str, packed_size: int, most: int) -> np.ndarra
     declared = math.prod(shape) * dtype.itemsize
     described = f"{'×'.join(map(str, shape))} values of {dtype.itemsize} byte{'s' if dtype.itemsize > 1 else ''}"
     again = "download or copy it again"
+    if not declared:
+        raise DataError(
+            f"the header declares {'×'.join(map(str, shape))} values, so there are none",
+            where=where,
+            expected="an IDX file of images or labels",
+            mend=again,
+        )
     if declared > MAX_BYTES or (packed_size != most and _is_bomb(declared, packed_size)):
         raise DataError(
             f"the header declares {described}, {declared:,} bytes, in a file of {packed_size:,} bytes",

@@ -74,6 +74,12 @@ def _scaled(array: np.ndarray, scale: float) -> np.ndarray:
 
 
 def _layout(array: np.ndarray, where: str) -> np.ndarray:
+    if array.ndim in (3, 4) and 0 in array.shape[1:]:
+        raise DataError(
+            f"images of shape {shape_text(array)}, without a pixel",
+            where=where,
+            expected="at least one pixel each",
+        )
     if array.ndim == 3:
         return array[..., None]
     if array.ndim == 4 and array.shape[3] in (1, 3):

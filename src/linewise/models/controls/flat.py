@@ -27,7 +27,7 @@ class Majority(Network):
 
     def forward_features(self, x_BCHW: Tensor) -> Features:
         """One zero per image, `x_B1`: nothing was seen."""
-        return x_BCHW.new_zeros(len(x_BCHW), 1)
+        return x_BCHW.new_zeros(x_BCHW.shape[0], 1)
 
     def forward_head(self, features: Features, pre_logits: bool = False) -> Tensor:
         assert isinstance(features, Tensor)

@@ -43,6 +43,13 @@ def doubts(logits: Tensor) -> Tensor:
     return rest.scatter(-1, rest.argmax(dim=-1, keepdim=True), 0.0).sum(dim=-1)
 
 
+def stops(logits_BTK: Tensor, doubt: float | None) -> Tensor:
+    """The step, from 1, at which reading by this threshold ends, int64 `B`: T where it is never sure."""
+    sure_BT = doubts(logits_BTK) <= (-1.0 if doubt is None else doubt)
+    sure_BT[:, -1] = True
+    return sure_BT.int().argmax(dim=1) + 1
+
+
 @final
 class EarlyReader:
     """Reads until the other classes together have at most `doubt`; to the end where they never have.

@@ -9,6 +9,7 @@ import numpy as np
 
 from linewise.analysis import Summary
 from linewise.analysis.confusion import confusion
+from linewise.foundations.arrays import Predictions
 from linewise.report.charts.chart import Chart, make
 
 MOST_WITH_NUMBERS = 20
@@ -17,7 +18,7 @@ MOST_WITH_NUMBERS = 20
 def confusion_charts(summary: Summary) -> dict[str, Chart]:
     """One chart per network that has answers, by its label; counts are sums over seeds."""
     evidence = summary.evidence
-    names = evidence.spec.data.class_names
+    names = evidence.spec.data.shown_names
     found = {}
     for network in evidence.networks:
         answers = network.answers(evidence.split)
@@ -25,6 +26,11 @@ def confusion_charts(summary: Summary) -> dict[str, Chart]:
             counts_KK = confusion(answers, len(names))
             found[network.label] = _chart(network.label, counts_KK, names, len(answers))
     return found
+
+
+def confusion_chart(label: str, answers: Predictions, names: list[str]) -> Chart:
+    """The chart of one run's answers."""
+    return _chart(label, confusion([answers], len(names)), names, 1)
 
 
 def shorten(name: str, most: int = 22) -> str:

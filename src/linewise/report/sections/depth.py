@@ -25,7 +25,7 @@ def section(summary: Summary, looks: Looks, pictures: Pictures | None) -> Sectio
     found = summary.depth
     if found is None:
         return None
-    names = summary.evidence.spec.data.class_names
+    names = summary.evidence.spec.data.shown_names
     turns = turns_chart(found, names)
     charts = [*knowledge_charts(found, looks), classes_chart(found, names, looks), *([turns] if turns else [])]
     data = {
@@ -36,14 +36,21 @@ def section(summary: Summary, looks: Looks, pictures: Pictures | None) -> Sectio
         "deepest": _ranked(summary, found, pictures, -1),
         "shallowest": _ranked(summary, found, pictures, 1),
     }
-    return Section("depth", "How far must one read?", "Depth", data, charts, _json(found, names))
+    return Section(
+        "depth",
+        "How far must one read?",
+        "Depth",
+        data,
+        charts,
+        _json(found, summary.evidence.spec.data.class_names),
+    )
 
 
 def _ranked(summary: Summary, found: Depth, pictures: Pictures | None, sign: int) -> list[Shown]:
     """Images of the page that need most, or least, of the reading; the mean over all readers and seeds."""
     if pictures is None or found.split != "test":
         return []
-    names = summary.evidence.spec.data.class_names
+    names = summary.evidence.spec.data.shown_names
     share_G = found.share_N[pictures.indices_G]
     shown = []
     for place in np.argsort(sign * share_G, kind="stable")[:LISTED].tolist():

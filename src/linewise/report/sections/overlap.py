@@ -21,7 +21,7 @@ def section(summary: Summary, looks: Looks, pictures: Pictures | None) -> Sectio
     found, together, pairs = summary.overlap, summary.ensembles, summary.class_pairs
     if found is None or together is None or pairs is None:
         return None
-    names = summary.evidence.spec.data.class_names
+    names = summary.evidence.spec.data.shown_names
     charts = {
         "kinds": kinds_chart(found) if found.num_hard else None,
         "networks": networks_chart(found) if found.num_hard else None,
@@ -44,7 +44,7 @@ def section(summary: Summary, looks: Looks, pictures: Pictures | None) -> Sectio
         "Overlap",
         data,
         [chart for chart in charts.values() if chart],
-        _json(found, together, pairs, names),
+        _json(found, together, pairs, summary.evidence.spec.data.class_names),
     )
 
 

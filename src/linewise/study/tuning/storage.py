@@ -103,7 +103,7 @@ def mend_journal(path: Path) -> bool:
 def _is_record(line: bytes) -> bool:
     try:
         return isinstance(json.loads(line), dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 

@@ -1,0 +1,55 @@
+"""How busy the server is: requests and bytes in work, and whether it takes more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from linewise.serve.errors import busy
+from linewise.serve.settings import Settings
+
+
+class Occupancy:
+    """Counts of one server; used in its event loop only.
+
+    Attributes:
+        draining: it is about to stop and takes nothing new.
+        warm: each model has answered once, so that no request pays for the start.
+        requests: to the API, being read or answered.
+        num_bytes: of bodies in memory.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.draining = self.warm = False
+        self.requests = self.num_bytes = 0
+
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """Room for one request.
+
+        Raises:
+            Refused: 503, there is none.
+        """
+        if self.draining:
+            raise busy("The server is about to stop.")
+        if self.requests >= self._settings.max_requests:
+            raise busy(f"{self.requests} requests are in work already.")
+        self.requests += 1
+        try:
+            yield
+        finally:
+            self.requests -= 1
+
+    def hold(self, num_bytes: int) -> None:
+        """Room for a piece of a body; `release` gives it back.
+
+        Raises:
+            Refused: 503, there is none.
+        """
+        if self.num_bytes + num_bytes > self._settings.max_memory_bytes:
+            raise busy("The server's memory for requests is taken.")
+        self.num_bytes += num_bytes
+
+    def release(self, num_bytes: int) -> None:
+        self.num_bytes -= num_bytes
