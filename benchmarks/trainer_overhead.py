@@ -3,9 +3,11 @@
     python benchmarks/trainer_overhead.py [--rounds 15] [--images 4000] [--cpu-time]
 
 Both train the same network from the same seed on the same 28×28 images for one epoch and must end with the same
-weights, to the bit. The trainer writes its heartbeat, counts accuracy and watches for a loss that is not finite;
-the bare loop does none of this. Turns alternate, and their order is swapped every round, so that a drifting
-machine hits both alike. Printed: the median of the paired ratios with quartiles.
+weights, to the bit. The trainer writes its heartbeat, counts accuracy, watches for a loss that is not finite and
+asks after each step whether a checkpoint is due; the bare loop does none of this. Turns alternate, and their order
+is swapped every round, so that a drifting machine hits both alike. Printed: the median of the paired ratios with
+quartiles. A turn is too short for a checkpoint to be due, so what one takes is measured beside it and told as a
+share of the 30 s from one to the next, and of the 5 s that lie between two at the least, where epochs are short.
 """
 
 from __future__ import annotations
@@ -15,18 +17,22 @@ import os
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from linewise.foundations.environment import processor
+from linewise.foundations.environment import environment, processor
+from linewise.foundations.interrupts import STOP
 from linewise.foundations.records import Recipe
 from linewise.foundations.seeds import stream
 from linewise.images.batches import Batches
 from linewise.models import Network, create_model, specify
 from linewise.study.heartbeat import Heartbeat
+from linewise.training.checkpoints import Checkpoints
+from linewise.training.keeping import EPOCH_S, EVERY_S, Diligent
 from linewise.training.loop import train
 
 RECIPE = Recipe(epochs=1, batch_size=128)
@@ -64,6 +70,23 @@ def bare_loop(net: Network, x_NHWC: torch.Tensor, y_N: torch.Tensor) -> None:
         schedule.step()
 
 
+def keeper(folder: Path) -> Diligent:
+    """As in a run, in a new folder."""
+    where = Path(tempfile.mkdtemp(dir=folder))
+    return Diligent(Checkpoints(where, "0" * 64, environment(1, kernels=""), ""), STOP)
+
+
+def checkpoint_s(net: Network, training: Batches, folder: Path, clock: Callable[[], float]) -> list[float]:
+    """What each of 30 checkpoints of a network takes."""
+    kept, times = keeper(folder), []
+    train(net, training, training, RECIPE, 0, keeper=kept)
+    for _ in range(31):
+        started = clock()
+        kept.save()
+        times.append(clock() - started)
+    return times[1:]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=15)
@@ -91,14 +114,15 @@ def main() -> None:
             for turn in range(-1, arguments.rounds):
                 taken, ended = {}, {}
                 for who in ("bare", "trainer") if turn % 2 else ("trainer", "bare"):
-                    net = network(name)
+                    net, kept = network(name), keeper(Path(folder))
                     started = clock()
                     if who == "bare":
                         bare_loop(net, x_NHWC, y_N)
                     else:
                         train(
-                            net, training, validation, RECIPE, 0, on_step=heartbeat.step, on_epoch=heartbeat.epoch
-                        )
+                            net, training, validation, RECIPE, 0, on_step=heartbeat.step, on_epoch=heartbeat.epoch,
+                            keeper=kept,
+                        )  # fmt: skip
                     taken[who] = clock() - started
                     ended[who] = net
                 pairs = zip(ended["bare"].parameters(), ended["trainer"].parameters(), strict=True)
@@ -110,6 +134,12 @@ def main() -> None:
             print(
                 f"{name:5s} trainer ÷ bare loop: {median:.3f} (quartiles {low:.3f} to {high:.3f}, "
                 f"n = {len(ratios)}); bare epoch {statistics.median(bare_s):.2f} s"
+            )
+            few = Batches(images_NHWC[:256], labels_N[:256], [0.1], [0.3])
+            low, median, high = statistics.quantiles(checkpoint_s(network(name), few, Path(folder), clock), n=4)
+            print(
+                f"      one checkpoint {1000 * median:.1f} ms (quartiles {1000 * low:.1f} to {1000 * high:.1f}, "
+                f"n = 30): {median / EVERY_S:.2%} of {EVERY_S:.0f} s, {median / EPOCH_S:.2%} of {EPOCH_S:.0f} s"
             )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import signal
 import sys
 from types import FrameType
@@ -14,16 +16,27 @@ def main() -> None:
 
     Exit codes: 0 done, 2 usage or configuration, 3 bad data, 130 interrupted, 141 nobody reads on, 143 terminated.
     """
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        try:
+            _run()
+        except SystemExit as end:
+            if end.code == 130:  # what Typer makes of an interrupt
+                _be_leaving()
+            raise
+    except KeyboardInterrupt:  # a second one, while the first was being obeyed
+        _be_leaving()
+        sys.exit(130)
+
+
+def _run() -> None:
     from linewise.cli.app import app
 
-    signal.signal(signal.SIGTERM, _terminated)
     try:
         app(prog_name="linewise")
     except LinewiseError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
     except SystemExit as end:
         if end.code == 1 and isinstance(end.__context__, BrokenPipeError):  # Typer has caught it
             end.code = 141
@@ -35,6 +48,16 @@ def main() -> None:
 
 def _terminated(signum: int, frame: FrameType | None) -> None:
     sys.exit(143)
+
+
+def _be_leaving() -> None:
+    """Ctrl-C pressed once more changes nothing about the exit code, not even while Python takes itself apart."""
+    signal.signal(signal.SIGINT, _leave)
+    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
+
+
+def _leave(signum: int, frame: FrameType | None) -> None:
+    os._exit(130)
 
 
 if __name__ == "__main__":

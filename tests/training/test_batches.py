@@ -147,3 +147,26 @@ def test_wrong_strengths_are_explained(strengths: dict[str, float], message: str
     with pytest.raises(ConfigError) as caught:
         check_strengths(strengths)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("skip", [0, 1, 3, 4])
+def test_batches_that_are_left_out_change_nothing_about_the_others(skip: int) -> None:
+    rng = np.random.default_rng(5)
+    images = Batches(rng.integers(0, 256, (38, 6, 6, 1), dtype=np.uint8), np.arange(38) % 3, [0.5], [0.2])
+
+    def order() -> torch.Generator:
+        return torch.Generator().manual_seed(1)
+
+    whole, augmenting = [], torch.Generator().manual_seed(2)
+    state = augmenting.get_state()
+    for step, batch in enumerate(images.shuffled(10, order(), {"shift": 1.0}, augmenting), start=1):
+        whole.append(batch)
+        if step == skip:
+            state = augmenting.get_state()
+    going_on = torch.Generator()
+    going_on.set_state(state)
+    rest = list(images.shuffled(10, order(), {"shift": 1.0}, going_on, skip=skip))
+    assert len(rest) == 4 - skip
+    for (x, y), (x_whole, y_whole) in zip(rest, whole[skip:], strict=True):
+        assert torch.equal(x, x_whole)
+        assert torch.equal(y, y_whole)

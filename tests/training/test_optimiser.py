@@ -68,3 +68,15 @@ def test_the_schedule_ends() -> None:
         schedule.step()
     with pytest.raises(ValueError, match="step 6 of 5"):
         schedule.step()
+
+
+@pytest.mark.parametrize("fall", ["cosine", "linear"])
+@pytest.mark.parametrize("steps", [1, 2, 7, 40])
+def test_a_schedule_goes_to_any_step_as_if_by_steps(steps: int, fall: str) -> None:
+    recipe = Recipe(epochs=1, fall=fall)
+    _, there = make_optimiser(torch.nn.Linear(2, 2), recipe, steps)
+    for step in range(steps):
+        _, gone = make_optimiser(torch.nn.Linear(2, 2), recipe, steps)
+        gone.go_to(step)
+        assert gone.get_last_lr() == there.get_last_lr()
+        there.step()

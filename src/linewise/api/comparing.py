@@ -30,6 +30,7 @@ def compare(
     report: bool = True,
     storage: str | None = None,
     seeds_at_once: int = 1,
+    checkpoint_s: float = 30.0,
     log: str | None = None,
     command: str = "linewise.compare(…)",
     events: Events | None = None,
@@ -50,6 +51,7 @@ def compare(
         report: make the report at the end.
         storage: a database that keeps the trials of the tuning, `postgresql://…`, for several machines.
         seeds_at_once: final runs of one network trained as one computation; see docs/gpu.md.
+        checkpoint_s: seconds from one checkpoint of a run to the next; see docs/reliability.md.
         log: an experiment tracker that is told too, `tensorboard:FOLDER` or `mlflow:URI`; see docs/trackers.md.
         command: what is noted in the study as its origin.
         events: what to call as the study goes on.
@@ -84,7 +86,7 @@ def compare(
         with telling(log, path, events) as heard:
             run_study(
                 image_set, config, path, executor, command=command, events=heard, storage=storage,
-                seeds_at_once=seeds_at_once,
+                seeds_at_once=seeds_at_once, checkpoint_s=checkpoint_s,
             )  # fmt: skip
     study = Study(path)
     if report and not study.report_is_current:

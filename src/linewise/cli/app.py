@@ -14,6 +14,7 @@ from linewise.cli import (
     demo,
     evaluate,
     export,
+    extend,
     log,
     models,
     predict,
@@ -56,6 +57,7 @@ def _main(
 app.command("compare")(compare.compare)
 app.command("tune")(tune.tune)
 app.command("train")(train.train)
+app.command("extend")(extend.extend)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)

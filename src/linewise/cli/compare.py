@@ -59,8 +59,13 @@ def compare(
     device: o.Device = "cpu",
     seeds_at_once: Annotated[
         int,
-        typer.Option(min=1, help="Seeds of a network trained as one computation.", rich_help_panel=RUNNING_PANEL),
+        typer.Option(
+            min=1,
+            help="Seeds of a network trained as one computation; where they are stopped, they begin anew.",
+            rich_help_panel=RUNNING_PANEL,
+        ),
     ] = 1,
+    checkpoint_every: o.CheckpointEvery = o.CHECKPOINT_EVERY_S,
     log: o.Log = None,
     report: Annotated[
         bool, typer.Option("--report/--no-report", help="Make the report.", rich_help_panel=RUNNING_PANEL)
@@ -91,6 +96,7 @@ def _compare(d: dict[str, Any]) -> None:
             seeds=d["seeds"],
             tune=d["tune"],
             seeds_at_once=d["seeds_at_once"],
+            checkpoint_s=d["checkpoint_every"],
             log=d["log"],
             **st.arguments(d),
         )

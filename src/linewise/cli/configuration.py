@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from linewise.cli.options import was_typed
 from linewise.foundations.errors import ConfigError, unknown_name
 
 
@@ -38,7 +39,7 @@ def merge(typed: dict[str, Any], config: Path | None, context: typer.Context) ->
         name = key.replace("-", "_")
         if name not in typed or name == "config":
             raise unknown_name("key", key, sorted(set(typed) - {"config"}), where=str(config))
-        if _was_typed(context, name):
+        if was_typed(context, name):
             continue
         text = ",".join(map(str, value)) if isinstance(value, list) else value
         try:
@@ -47,8 +48,3 @@ def merge(typed: dict[str, Any], config: Path | None, context: typer.Context) ->
             found = getattr(error, "message", str(error))
             raise ConfigError(f"{key} = {value!r}", where=str(config), expected=found) from None
     return merged
-
-
-def _was_typed(context: typer.Context, name: str) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"

@@ -27,7 +27,7 @@ class Display:
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True, highlight=False)
-        self.trials = Trials(self.console, self._say)
+        self.trials = Trials(self.console, self.say)
         self.events = Events(
             self._planned, self._progress, self._ended, self._opened, self._warned,
             self.trials.planned, self.trials.trying, self.trials.tried, self.trials.chosen, self._compiling,
@@ -36,6 +36,7 @@ class Display:
         self.beats: dict[str, Beat] = {}
         self.over: dict[str, str] = {}
         self.said: dict[str, int] = {}
+        self.gone_on: set[str] = set()
         self.began = time.monotonic()
         self.live: Live | None = None
 
@@ -54,19 +55,24 @@ class Display:
         networks, seeds = len(spec.models), len(spec.seeds)
         total = networks * seeds
         have = total - len(missing)
-        self._say(
+        self.say(
             f"{count(total, 'run')}: {count(networks, 'network')} × {count(seeds, 'seed')}, "
             f"{count(spec.recipe.epochs, 'epoch')} each" + (f"; {have} are there already" if have else "")
         )
         for model in spec.models:
             if model.note and model.miss is not None:
-                self._say(f"  {model.label}: {model.note}")
+                self.say(f"  {model.label}: {model.note}")
         if missing and self.console.is_terminal:
             self.live = Live(self._table(), console=self.console, refresh_per_second=5, transient=True)
             self.live.start()
 
     def _progress(self, beats: dict[str, Beat]) -> None:
         self.beats.update(beats)
+        for key, beat in beats.items():
+            if beat.begun and key not in self.gone_on:
+                self.gone_on.add(key)
+                self.said[key] = len(beat.epochs)
+                self.say(f"{key}: goes on after step {beat.begun:,} of {beat.steps:,}")
         if self.live:
             self.live.update(self._table())
         else:
@@ -75,7 +81,7 @@ class Display:
 
     def _say_epochs(self, key: str, beat: Beat) -> None:
         for epoch in beat.epochs[self.said.get(key, 0) :]:
-            self._say(
+            self.say(
                 f"{key}: epoch {epoch.epoch}, loss {epoch.train_loss:.4f}, train {epoch.train_accuracy:.2%}, "
                 f"validation {epoch.validation_accuracy:.2%}, {epoch.train_s:.1f} s"
             )
@@ -84,21 +90,22 @@ class Display:
     def _ended(self, key: str, failure: str) -> None:
         self.over[key] = failure
         if failure:
-            self._say(f"{key} failed: {failure}")
+            self.say(f"{key} failed: {failure}")
         if self.live and len(self.over) >= len(self.keys):
             self.live.stop()
             self.live = None
 
     def _opened(self, runs: int) -> None:
-        self._say(f"opening the test set for {count(runs, 'run')}, timing them in alternation …")
+        self.say(f"opening the test set for {count(runs, 'run')}, timing them in alternation …")
 
     def _compiling(self) -> None:
-        self._say("compiling kernels for this processor (once, about 2 s) …")
+        self.say("compiling kernels for this processor (once, about 2 s) …")
 
     def _warned(self, text: str) -> None:
-        self._say(f"warning: {text}")
+        self.say(f"warning: {text}")
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """A line that stays."""
         self.console.print(Text(text), soft_wrap=True)
 
     def _table(self) -> Table:

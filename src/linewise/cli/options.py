@@ -89,6 +89,11 @@ ReadAlong = Annotated[
 ]
 Threads = Annotated[int, typer.Option(help="Processor threads per run.", rich_help_panel=RUNNING_PANEL)]
 Device = Annotated[str, typer.Option(help="cpu or cuda.", rich_help_panel=RUNNING_PANEL)]
+CHECKPOINT_EVERY_S = 30.0
+CheckpointEvery = Annotated[
+    float,
+    typer.Option(min=0, help="Seconds from one checkpoint of a run to the next.", rich_help_panel=RUNNING_PANEL),
+]
 Log = Annotated[
     str | None,
     typer.Option(
@@ -214,3 +219,9 @@ def typed_command() -> str:
     from linewise.foundations.passwords import hide_password
 
     return shlex.join(["linewise", *map(hide_password, sys.argv[1:])])
+
+
+def was_typed(context: typer.Context, name: str) -> bool:
+    """Whether an option was given on the command line, by its name in the function."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"

@@ -85,10 +85,12 @@ def telling_how_to_go_on(out: Path) -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
-        runs = len(list(out.glob("runs/[!.]*")))
+        runs = len(list(out.glob("runs/[!.]*/run.json")))
+        begun = len({path.parent for path in out.glob("runs/[!.]*/checkpoint/[0-9]*.json")})
         trials = "all ended trials and " if (out / "tuning").is_dir() else ""
+        more = f", and {begun} not finished, up to a checkpoint" if begun else ""
         typer.echo(
-            f"interrupted; {trials}{runs} finished run{'' if runs == 1 else 's'} kept. "
+            f"interrupted; {trials}{runs} finished run{'' if runs == 1 else 's'} kept{more}. "
             f"The same command with --out {shlex.quote(str(out))} goes on.",
             err=True,
         )

@@ -12,9 +12,10 @@ from typing import Any, BinaryIO
 
 @contextmanager
 def replace_file(path: Path) -> Iterator[BinaryIO]:
-    """Write to a neighbour of `path`, flush it to disk, then rename it into place.
+    """Write to a neighbour of `path`, flush it to disk, rename it into place, and flush the folder.
 
-    A reader sees the old file or the new one, never a part. On any error the neighbour is removed.
+    A reader sees the old file or the new one, never a part; so does one after a power failure. On any error the
+    neighbour is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -24,9 +25,21 @@ def replace_file(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+        sync_folder(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush to disk which names a folder holds: a rename alone may be undone by a power failure."""
+    if os.name == "nt":  # folders cannot be opened there
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -7,7 +7,8 @@ STUDY/tuning/                        tuning.json · journal.log: trials before t
 STUDY/gallery.npz                    test images that some run got wrong, and a few that none did
 STUDY/films.npz                      probabilities after each step for images of the most confused pairs
 STUDY/runs/<label>-<seed>/           run.json · epochs.csv · predictions.npz · model.safetensors · model.json;
-                                     steps.npz where the network answers after each step
+                                     steps.npz where the network answers after each step;
+                                     checkpoint/ while the run goes on
 STUDY/report/                        index.html · figures/ · results.csv · results.json
 """
 

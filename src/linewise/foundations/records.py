@@ -321,11 +321,37 @@ class Times(Record):
     latency: list[Latency] = []
 
 
+class Origin(Record):
+    """The run that another one extends.
+
+    Attributes:
+        run: its folder, as it was named.
+        epochs: that it was trained for, all told.
+        sha256: of the weights that were taken from it.
+    """
+
+    run: str
+    epochs: int = Field(ge=1)
+    sha256: str
+
+
+class RunPlan(Record):
+    """A run of its own that is not over; `RUN/checkpoint/plan.json`.
+
+    Attributes:
+        study: a specification of one network and one seed.
+        origin: the run that it extends, if any.
+    """
+
+    study: StudySpec
+    origin: Origin | None = None
+
+
 class RunRecord(Record):
     """One trained network; `STUDY/runs/<label>-<seed>/run.json`.
 
     Accuracies are fractions of 1. `train_accuracy` is measured in evaluation mode after the last epoch.
-    A diverged or failed run keeps its place, with `reason`.
+    A diverged or failed run keeps its place, with `reason`. `origin` is the run that it extends, if any.
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -343,6 +369,7 @@ class RunRecord(Record):
     train_accuracy: float | None = Field(None, ge=0, le=1)
     validation_accuracy: float | None = Field(None, ge=0, le=1)
     test_accuracy: float | None = Field(None, ge=0, le=1)
+    origin: Origin | None = None
 
 
 class Opening(Record):

@@ -56,6 +56,8 @@ class Batches:
         order: torch.Generator,
         strengths: dict[str, float] | None = None,
         augmenting: torch.Generator | None = None,
+        *,
+        skip: int = 0,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """One pass in random order.
 
@@ -64,12 +66,13 @@ class Batches:
             order: decides the order.
             strengths: augmentations, see `augment`.
             augmenting: decides the augmentations.
+            skip: batches at the beginning that are left out; nothing is drawn for their augmentation.
 
         Yields:
             `x_BCHW`, float32, normalised, channels-last; `y_B`, int64.
         """
         order_N = torch.randperm(len(self), generator=order).to(self.device)
-        for span in self._spans(batch_size):
+        for span in self._spans(batch_size)[skip:]:
             x_BHWC, y_B = self._at(order_N[span])
             if strengths and augmenting is not None:
                 x_BHWC = augment(x_BHWC, strengths, augmenting)

@@ -87,8 +87,11 @@ def save_model(
     write_text(folder / "README.md", _model_card(card))
 
 
-def load_model(folder: str | Path) -> Saved:
+def load_model(folder: str | Path, *, sha256: str = "") -> Saved:
     """Read a model that `save_model` wrote.
+
+    Args:
+        sha256: of the weights that are meant; empty for whatever `model.json` says.
 
     Returns:
         `network`, in evaluation mode, and `card`, what `model.json` says of it.
@@ -100,6 +103,12 @@ def load_model(folder: str | Path) -> Saved:
     folder = Path(folder)
     card = _read_card(folder / "model.json")
     path = folder / "model.safetensors"
+    if sha256 and card.sha256 != sha256:
+        raise SavedModelError(
+            f"other weights than before (SHA-256 {card.sha256[:12]})",
+            where=str(folder),
+            expected=f"those with SHA-256 {sha256[:12]}",
+        )
     config = card.network
     if config.name not in NETWORKS:
         raise SavedModelError(

@@ -20,6 +20,7 @@ from linewise.study.config import CompareConfig, make_spec
 from linewise.study.events import Events
 from linewise.study.examination import Examination, Timing, choose_pictures, examine, thumbnails, time_study
 from linewise.study.executors import Executor
+from linewise.study.heartbeat import Listener
 from linewise.study.job import Job, share
 from linewise.study.lock import hold
 from linewise.study.resume import reconcile
@@ -28,6 +29,7 @@ from linewise.study.together import Group, grouped, run_group
 from linewise.study.tuning import tune
 from linewise.study.tuning.storage import parse_address
 from linewise.study.tuning.tune import tuned
+from linewise.training.keeping import EVERY_S
 
 
 def run_study(
@@ -40,6 +42,7 @@ def run_study(
     events: Events | None = None,
     storage: str | None = None,
     seeds_at_once: int = 1,
+    checkpoint_s: float = EVERY_S,
 ) -> StudyFolder:
     """Do what is missing of a study; finished trials and runs are kept.
 
@@ -50,6 +53,7 @@ def run_study(
         command: what was typed, for the record.
         storage: a database that keeps the trials of the tuning, where several machines share them.
         seeds_at_once: final runs of one network that are trained as one computation, where it can be stacked.
+        checkpoint_s: seconds from one checkpoint of a run to the next.
 
     Raises:
         ConfigError: the folder holds something else or another study, is in use, or cannot be written.
@@ -64,7 +68,7 @@ def run_study(
         if spec.tuning:
             compile_kernels(spec.models, spec.data, events)
             tuning = tune(folder, spec, images, executor, workplace, events, storage=storage)
-        _train(folder, spec, images, executor, workplace, events, tuning, seeds_at_once)
+        _train(folder, spec, images, executor, workplace, events, tuning, seeds_at_once, checkpoint_s)
         _test(folder, spec, images, executor, workplace, events, command)
     return folder
 
@@ -136,6 +140,7 @@ def _train(
     events: Events,
     tuning: TuningRecord | None,
     seeds_at_once: int,
+    checkpoint_s: float,
 ) -> None:
     done = {run.path.name for run in folder.runs() if run.record.status != "failed"}
     training, validation = share(images.train, workplace, "train"), share(images.validation, workplace, "val")
@@ -151,6 +156,7 @@ def _train(
             path,
             workplace / f"{path.name}.json",
             device=spec.device,
+            checkpoint_s=checkpoint_s,
         )
         for seed in spec.seeds
         for model in spec.models
@@ -161,7 +167,7 @@ def _train(
     # The most expensive first, so that at the end no worker has a long run to itself.
     jobs.sort(key=lambda job: -job.model.cost.macs)
     events.planned(spec, [job.key for job in jobs])
-    beats = {job.key: job.heartbeat for job in jobs}
+    listener = Listener({job.key: job.heartbeat for job in jobs}, events)
 
     def end(group: Group, failure: str) -> None:
         undone = group.left_undone() if failure else []
@@ -172,11 +178,11 @@ def _train(
         if failure:
             now = datetime.now(UTC).isoformat(timespec="seconds")
             write_failed(folder, job.record(status="failed", reason=failure, started=now))
-        events.progress({job.key: heartbeat.read(job.heartbeat)})
+        listener.listen(job.key)
         events.ended(job.key, failure)
 
     groups = grouped(jobs, seeds_at_once, events.warned)
-    executor.run(run_group, groups, end, lambda: events.progress({k: heartbeat.read(p) for k, p in beats.items()}))
+    executor.run(run_group, groups, end, listener.listen)
 
 
 def _test(

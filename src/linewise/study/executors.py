@@ -7,18 +7,24 @@ A worker takes a second or two to load torch, so workers are begun early and kep
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import tempfile
 import time
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Self, TypeVar, final
 
 from linewise.foundations.errors import LinewiseError
+from linewise.foundations.interrupts import STOP, Stopped
 
 J = TypeVar("J")
 POLL_S = 0.1
 ATTEMPTS = 2
+GRACE_S = 10
 
 OnEnd = Callable[[J, str], None]
 """Called with a job and why it failed; an empty reason means that it ended well."""
@@ -69,7 +75,8 @@ class InProcess(Executor):
     ) -> None:
         for job in jobs:
             try:
-                function(job)
+                with STOP.heeded():
+                    function(job)
             except Exception as error:
                 on_end(job, reason(error))
             else:
@@ -82,7 +89,8 @@ class WorkerProcesses(Executor):
     """Worker processes (loky), kept until `close`.
 
     A worker that is killed takes its pool with it; unfinished jobs are tried once more in a new pool.
-    On an interrupt the workers are stopped at once and the interrupt goes on.
+    On an interrupt the workers are asked to stop, and have ten seconds to leave a checkpoint; a second interrupt
+    stops them at once. The interrupt goes on.
 
     Args:
         workers: processes side by side.
@@ -94,6 +102,7 @@ class WorkerProcesses(Executor):
         self.width = workers
         self._pool: Any = None
         self._size = 0
+        self._ready_marks: Path | None = None
 
     def begin(self, prepare: Callable[[], None], jobs: int) -> None:
         pool = self._ready(jobs)
@@ -104,6 +113,22 @@ class WorkerProcesses(Executor):
         pool, self._pool, self._size = self._pool, None, 0
         if pool is not None:
             pool.shutdown(wait=at_once, kill_workers=at_once)
+        if self._ready_marks:
+            shutil.rmtree(self._ready_marks, ignore_errors=True)
+
+    def _dismiss(self, waiting: Iterable[Any], on_poll: Callable[[], None]) -> None:
+        """Ask the workers to stop, and wait until they have, though not for long."""
+        for future in waiting:
+            future.cancel()
+        for pid in list(self._pool._processes) if self._pool else []:
+            # One that is still loading would be killed by the signal, and take the others with it.
+            if self._ready_marks and (self._ready_marks / str(pid)).exists():
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + GRACE_S
+        while time.monotonic() < deadline and not all(future.done() for future in waiting):
+            time.sleep(POLL_S)
+        on_poll()
 
     def run(
         self,
@@ -130,16 +155,16 @@ class WorkerProcesses(Executor):
         """Jobs that a broken pool left undone."""
         from loky.process_executor import BrokenProcessPool
 
-        ended = False
+        ended, waiting = False, dict[Any, J]()
         try:
             pool = self._ready(len(jobs))
-            waiting: dict[Any, J] = {pool.submit(function, job): job for job in jobs}
+            waiting = {pool.submit(_heeding, function, job): job for job in jobs}
             undone: list[J] = []
             while waiting:
                 for future in [f for f in waiting if f.done()]:
                     job = waiting.pop(future)
                     error = future.exception()
-                    if isinstance(error, BrokenProcessPool):
+                    if isinstance(error, BrokenProcessPool | Stopped):
                         undone.append(job)
                     else:
                         on_end(job, reason(error) if error else "")
@@ -147,6 +172,9 @@ class WorkerProcesses(Executor):
                 time.sleep(POLL_S if waiting else 0)
             ended = not undone
             return undone
+        except (KeyboardInterrupt, SystemExit):
+            self._dismiss(waiting, on_poll)
+            raise
         finally:
             if not ended:
                 self.close(at_once=True)
@@ -158,8 +186,13 @@ class WorkerProcesses(Executor):
         size = max(1, min(self.workers, jobs))
         if self._pool is None or self._size < size:
             self.close()
+            self._ready_marks = Path(tempfile.mkdtemp(prefix="linewise-workers-"))
             self._pool = ProcessPoolExecutor(
-                max_workers=size, env=_pinned(self.threads), initializer=_ignore_interrupts, timeout=60
+                max_workers=size,
+                env=_pinned(self.threads),
+                initializer=_serve,
+                initargs=(self._ready_marks,),
+                timeout=60,
             )
             self._size = size
         return self._pool
@@ -175,8 +208,14 @@ def _pinned(threads: int) -> dict[str, str]:
     return dict.fromkeys(names, str(threads))
 
 
-def _ignore_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _serve(ready: Path) -> None:
+    STOP.serve(ready)
+
+
+def _heeding(function: Callable[[J], None], job: J) -> None:
+    """In a worker: a job that can be stopped."""
+    with STOP.heeded():
+        function(job)
 
 
 def reason(error: BaseException) -> str:

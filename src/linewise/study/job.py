@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,21 +15,35 @@ import torch
 
 from linewise.foundations.allocator import give_back_freed_memory, keep_freed_memory
 from linewise.foundations.environment import environment
-from linewise.foundations.records import DataRecord, Epoch, ModelSpec, Recipe, RunRecord, Times
+from linewise.foundations.errors import DataError
+from linewise.foundations.interrupts import Stopped
+from linewise.foundations.records import (
+    DataRecord,
+    Environment,
+    Epoch,
+    ModelSpec,
+    Origin,
+    Recipe,
+    RunRecord,
+    Times,
+)  # fmt: skip
 from linewise.foundations.seeds import stream
 from linewise.foundations.version import version
 from linewise.images.batches import Batches
 from linewise.images.sets import Part
 from linewise.models import Network, create_model
-from linewise.models.saved import save_model
+from linewise.models.saved import load_model, save_model
 from linewise.study.device import in_words, kernels_in_words
 from linewise.study.heartbeat import Heartbeat
+from linewise.study.keeping import keeper_of
 from linewise.study.storage import new_run_folder, write_epochs, write_learning, write_predictions, write_steps
 from linewise.training.along import steps_of
 from linewise.training.evaluation import correctness_and_loss, probabilities
+from linewise.training.keeping import EVERY_S
 from linewise.training.loop import Outcome, train
 
 GUARANTEE = "same seed, machine and number of threads: the same bits"
+RESUMED_GUARANTEE = "not bit-exact: it was stopped and went on where {changed}"
 STACKED_GUARANTEE = "trained with other seeds at once: equal to a run alone within rounding"
 
 
@@ -67,22 +82,40 @@ class Job:
     heartbeat: Path
     launcher: int = field(default_factory=os.getpid)
     device: str = "cpu"
+    checkpoint_s: float = EVERY_S
+    origin: Origin | None = None
 
     @property
     def key(self) -> str:
         return self.path.name
 
+    @property
+    def is_done(self) -> bool:
+        """Its folder is whole, and it did not fail."""
+        try:
+            return RunRecord.load(self.path / "run.json").status != "failed"
+        except DataError:
+            return False
+
+    @property
+    def chance_seed(self) -> int:
+        """What decides order, augmentation and dropout: further epochs do not repeat those of the first."""
+        return stream(self.seed, f"after {self.origin.epochs} epochs") if self.origin else self.seed
+
     def network(self) -> Network:
-        """The untrained network, on its device; the seed decides its weights."""
+        """The untrained network, on its device; the seed decides its weights, or the run that is extended."""
         height, width, channels = self.data.shape
         torch.manual_seed(stream(self.seed, "weights"))
-        return create_model(
+        network = create_model(
             self.model.name,
             num_classes=len(self.data.class_names),
             in_chans=channels,
             img_size=(height, width),
             **self.model.sizes,
-        ).to(self.device)
+        )
+        if self.origin:
+            network.load_state_dict(load_model(self.origin.run, sha256=self.origin.sha256).network.state_dict())
+        return network.to(self.device)
 
     def parts(self) -> tuple[Batches, Batches]:
         """Training and validation images, on a device all of them at once."""
@@ -91,7 +124,22 @@ class Job:
             training, validation = training.to(self.device), validation.to(self.device)
         return training, validation
 
-    def record(self, *, seeds_at_once: int = 1, **fields: Any) -> RunRecord:
+    def environment(self, seeds_at_once: int = 1, guarantee: str = GUARANTEE) -> Environment:
+        """Of this process."""
+        return environment(
+            self.threads,
+            kernels=kernels_in_words(self.device, seeds_at_once),
+            guarantee=guarantee if seeds_at_once == 1 else STACKED_GUARANTEE,
+            device=in_words(self.device),
+        )
+
+    def record(self, *, seeds_at_once: int = 1, changed: Sequence[str] = (), **fields: Any) -> RunRecord:
+        """What is written down of the run.
+
+        Args:
+            changed: how the process that ended it differs from the one that began it.
+        """
+        guarantee = RESUMED_GUARANTEE.format(changed="; ".join(changed)) if changed else GUARANTEE
         return RunRecord(
             model=self.model,
             seed=self.seed,
@@ -99,12 +147,8 @@ class Job:
             data_name=self.data.name,
             data_fingerprint=self.data.fingerprint,
             num_train=sum(self.data.counts["train"].values()),
-            environment=environment(
-                self.threads,
-                kernels=kernels_in_words(self.device, seeds_at_once),
-                guarantee=GUARANTEE if seeds_at_once == 1 else STACKED_GUARANTEE,
-                device=in_words(self.device),
-            ),
+            environment=self.environment(seeds_at_once, guarantee),
+            origin=self.origin,
             **fields,
         )
 
@@ -117,18 +161,31 @@ def pin_threads(threads: int) -> None:
 
 
 def run_job(job: Job) -> None:
-    """Train, evaluate on training and validation images, and leave a whole run folder."""
+    """Train, evaluate on training and validation images, and leave a whole run folder.
+
+    Where the run's folder has checkpoints, training goes on from the newest.
+
+    Raises:
+        Stopped: the process was asked to stop; a checkpoint was written.
+    """
     pin_threads(job.threads)
-    started = datetime.now(UTC).isoformat(timespec="seconds")
     heartbeat = Heartbeat(job.heartbeat, job.launcher)
+    keeper = keeper_of(job, heartbeat, datetime.now(UTC).isoformat(timespec="seconds"))
     training, validation = job.parts()
     network = job.network()
-    outcome = train(
-        network, training, validation, job.recipe, job.seed, on_step=heartbeat.step, on_epoch=heartbeat.epoch
-    )
-    give_back_freed_memory()  # so that the most is that of one phase, not the sum of what each left free
-    write_run(job, network, outcome, training, validation, started)
-    del network, outcome, training, validation
+    try:
+        outcome = train(
+            network, training, validation, job.recipe, job.chance_seed,
+            on_step=heartbeat.step, on_epoch=heartbeat.epoch, keeper=keeper,
+        )  # fmt: skip
+        give_back_freed_memory()  # so that the most is that of one phase, not the sum of what each left free
+        kept = keeper.checkpoints
+        write_run(job, network, outcome, training, validation, kept.started, changed=kept.changed)
+    except Stopped:
+        if not job.is_done:
+            keeper.save()
+        raise
+    del network, outcome, training, validation, keeper
     gc.collect()
     give_back_freed_memory()  # loky restarts workers that grow
 
@@ -141,6 +198,7 @@ def write_run(
     validation: Batches,
     started: str,
     seeds_at_once: int = 1,
+    changed: Sequence[str] = (),
 ) -> None:
     """Evaluate a trained network and leave a whole run folder."""
     with new_run_folder(job.path) as draft:
@@ -150,6 +208,7 @@ def write_run(
             write_learning(draft, np.stack(outcome.right))
         record = job.record(
             seeds_at_once=seeds_at_once,
+            changed=changed,
             status="diverged" if outcome.diverged else "finished",
             reason=outcome.diverged,
             started=started,

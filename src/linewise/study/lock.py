@@ -16,8 +16,12 @@ from linewise.foundations.errors import ConfigError
 
 
 @contextmanager
-def hold(study: Path) -> Iterator[None]:
+def hold(study: Path, by: str = "a running study", *, shown: Path | None = None) -> Iterator[None]:
     """Hold a study's lock. The system frees it when the process ends, however it ends.
+
+    Args:
+        by: who may hold it, for messages.
+        shown: the folder that messages name, where it is another one.
 
     Raises:
         ConfigError: another live process holds it, or the folder cannot be written.
@@ -29,13 +33,13 @@ def hold(study: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise ConfigError(
-            f"in use by a running study ({_describe(owner)})",
-            where=str(study),
-            mend="wait for it to end, or choose another --out",
+            f"in use by {by} ({_describe(owner)})",
+            where=str(shown or study),
+            mend="wait for it to end" + ("" if shown else ", or choose another --out"),
         ) from None
     except OSError as error:
         raise ConfigError(
-            f"cannot be written ({error.strerror})", where=str(study), mend="choose another --out"
+            f"cannot be written ({error.strerror})", where=str(shown or study), mend="choose another --out"
         ) from None
     try:
         me = {

@@ -13,32 +13,48 @@ from pathlib import Path
 import numpy as np
 
 from linewise.foundations.arrays import Films, Steps, read_arrays
-from linewise.foundations.atomic import replace_file, write_text
+from linewise.foundations.atomic import replace_file, sync_folder, write_text
 from linewise.foundations.folder import StudyFolder
 from linewise.foundations.records import Epoch, Opening, RunRecord, cannot_be_read
+
+REPLACED = ".replaced.partial"
 
 
 @contextmanager
 def new_run_folder(path: Path) -> Iterator[Path]:
     """A folder beside `path` to write into; renamed to `path` at the end, removed on any error.
 
-    A run that is already there (a failed one tried again) is replaced.
+    What is already there, a failed run tried again or the checkpoints of this one, is replaced.
     """
     draft = path.with_name(f".{path.name}.partial")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     try:
         yield draft
+        replaced = path.with_name(f".{path.name}{REPLACED}")
         if path.exists():
-            shutil.rmtree(path)
+            os.replace(path, replaced)
         os.replace(draft, path)
+        sync_folder(path.parent)
+        shutil.rmtree(replaced, ignore_errors=True)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
 
 
+def sweep_replaced(runs: Path) -> None:
+    """End what a process was killed in that put a run's folder in the place of another."""
+    for replaced in runs.glob(f".*{REPLACED}"):
+        path = runs / replaced.name.removeprefix(".").removesuffix(REPLACED)
+        if path.exists():
+            shutil.rmtree(replaced, ignore_errors=True)
+        else:
+            os.replace(replaced, path)
+
+
 def sweep(folder: StudyFolder) -> None:
     """Remove what a killed process left half-written; no process may be writing."""
+    sweep_replaced(folder.path / "runs")
     for draft in folder.path.glob("runs/.*.partial"):
         shutil.rmtree(draft, ignore_errors=True)
     for draft in [*folder.path.glob(".*.partial"), *folder.path.glob("runs/*/.*.partial")]:
@@ -104,9 +120,8 @@ def _add_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
 
 
 def write_failed(folder: StudyFolder, record: RunRecord) -> None:
-    """A run that never came to an end still has its place."""
-    with new_run_folder(folder.run_path(record.model.label, record.seed)) as draft:
-        record.save(draft / "run.json")
+    """A run that never came to an end still has its place, and its checkpoints."""
+    record.save(folder.run_path(record.model.label, record.seed) / "run.json")
 
 
 def log_opening(folder: StudyFolder, opening: Opening) -> None:

@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from typing import final
 
 from linewise.foundations.allocator import give_back_freed_memory
-from linewise.foundations.errors import DataError
-from linewise.foundations.records import RunRecord
 from linewise.study.along import ghost
 from linewise.study.heartbeat import Heartbeat
 from linewise.study.job import Job, pin_threads, run_job, write_run
@@ -26,7 +24,7 @@ class Group:
 
     def left_undone(self) -> list[Job]:
         """Those without a whole run folder."""
-        return [job for job in self.jobs if not _is_whole(job)]
+        return [job for job in self.jobs if not job.is_done]
 
 
 def grouped(jobs: Sequence[Job], most: int, warned: Callable[[str], None]) -> list[Group]:
@@ -56,7 +54,10 @@ def grouped(jobs: Sequence[Job], most: int, warned: Callable[[str], None]) -> li
 
 
 def run_group(group: Group) -> None:
-    """Train, evaluate, and leave a whole run folder for each job."""
+    """Train, evaluate, and leave a whole run folder for each job.
+
+    Seeds that are trained at once have no checkpoints: stopped, they begin anew.
+    """
     if len(group.jobs) == 1:
         run_job(group.jobs[0])
         return
@@ -85,10 +86,3 @@ def run_group(group: Group) -> None:
     del networks, outcomes, training, validation
     gc.collect()
     give_back_freed_memory()
-
-
-def _is_whole(job: Job) -> bool:
-    try:
-        return RunRecord.load(job.path / "run.json").status != "failed"
-    except DataError:
-        return False

@@ -50,6 +50,15 @@ class AdamW:
             for weight in states.weights:
                 weight.grad = None
 
+    def tensors(self) -> dict[str, Tensor]:
+        """What it remembers, the tensors themselves, by names that are the same for the same network."""
+        return {
+            f"{kind}.{group}.{place}": tensor
+            for group, (states, _) in enumerate(self._groups)
+            for kind in ("means", "squares", "counts")
+            for place, tensor in enumerate(getattr(states, kind))
+        }
+
     @torch.no_grad()
     def step(self) -> None:
         """One step along the gradients; a weight without one stays."""
@@ -115,6 +124,11 @@ class OneCycle:
             self._optimiser.lr = (end - start) * share + start
         else:
             self._optimiser.lr = end + (start - end) / 2.0 * (math.cos(math.pi * share) + 1)
+
+    def go_to(self, step: int) -> None:
+        """Be where so many calls of `step` lead."""
+        self._step = step - 1
+        self.step()
 
     def get_last_lr(self) -> list[float]:
         assert isinstance(self._optimiser.lr, float)

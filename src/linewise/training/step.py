@@ -39,6 +39,18 @@ class Step(ABC):
     @abstractmethod
     def __call__(self, x_BCHW: Tensor, y_B: Tensor) -> Taken: ...
 
+    @abstractmethod
+    def next_lr(self) -> float:
+        """The learning rate of the next step; there must be one."""
+
+    @abstractmethod
+    def remembered(self) -> dict[str, Tensor]:
+        """What the optimiser keeps from one step to the next, the tensors themselves."""
+
+    @abstractmethod
+    def go_to(self, taken: int) -> None:
+        """Have the schedule go on as after so many steps."""
+
 
 def make_step(network: Network, recipe: Recipe, steps: int) -> Step:
     """Recorded as a CUDA graph where the network is on such a device."""
@@ -57,9 +69,19 @@ class Plain(Step):
         trained = any(p.requires_grad for p in self.parameters)
         self.optimiser, self.schedule = make_optimiser(network, recipe, steps) if trained else (None, None)
 
+    def next_lr(self) -> float:
+        return float(self.schedule.get_last_lr()[0]) if self.schedule else 0.0
+
+    def remembered(self) -> dict[str, Tensor]:
+        return self.optimiser.tensors() if self.optimiser else {}
+
+    def go_to(self, taken: int) -> None:
+        if self.schedule:
+            self.schedule.go_to(taken)
+
     def __call__(self, x_BCHW: Tensor, y_B: Tensor) -> Taken:
         loss, answer_loss, logits_BK = loss_and_answers(self.network, x_BCHW, y_B, self.recipe)
-        value, lr = loss.item(), float(self.schedule.get_last_lr()[0]) if self.schedule else 0.0
+        value, lr = loss.item(), self.next_lr()
         if not math.isfinite(value):
             return Taken(value, value, 0, lr)
         if self.optimiser and self.schedule:
@@ -83,6 +105,15 @@ class Recorded(Step):
         self.optimiser, self.lr = make_recordable(self.parameters, recipe)
         self.rates, self.taken = learning_rates(recipe, steps), 0
         self.graph = Graph(self._work, recorder)
+
+    def next_lr(self) -> float:
+        return self.rates[self.taken]
+
+    def remembered(self) -> dict[str, Tensor]:
+        return self.optimiser.tensors()
+
+    def go_to(self, taken: int) -> None:
+        self.taken = taken
 
     def __call__(self, x_BCHW: Tensor, y_B: Tensor) -> Taken:
         rate = self.rates[self.taken]
