@@ -203,7 +203,7 @@ BLANK = encoded(Image.new("L", (20, 20), 255))
             lambda asked: asked["classes"][1]["images"].__setitem__(0, BLANK),
             "drawing 1 of 'zigzag': nothing is drawn",
         ),
-        (lambda asked: asked["classes"][0]["images"].__setitem__(0, "A" * 200_004), "at most 200000"),
+        (lambda asked: asked["classes"][0]["images"].__setitem__(0, "A" * 200_004), "at most 200,000"),
     ],
 )
 def test_what_cannot_be_taught_is_refused(address: str, change: Callable, detail: str) -> None:
