@@ -1,11 +1,12 @@
 """How many images a second `linewise serve` answers over HTTP, how soon, and what it does at 4 times that.
 
-    python benchmarks/serving.py RUN [RUN…] [--seconds 10] [--image FILE.png]
+    python benchmarks/serving.py RUN [RUN…] [--seconds 10] [--image FILE.png] [--images 1]
 
-Starts a server on loopback for each run and drives it with wrk: each request posts one image as bytes. Capacity
-is the best rate in a closed loop over several numbers of connections. Then many connections each wait at random
-between requests, so that together they ask at that rate and at four times it: what the server cannot take it must
-refuse at once. Latencies are of all answers, refusals among them. Prints Markdown.
+Starts a server on loopback for each run and drives it with wrk: each request posts one image as bytes, or
+`--images` of them as a form. Capacity is the best rate in a closed loop over several numbers of connections. Then
+many connections each wait at random between requests, so that together they ask at that rate and at four times it:
+what the server cannot take it must refuse at once. Latencies are of all answers, refusals among them. Prints
+Markdown.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from PIL import Image
 SCRIPT = """
 local file = io.open(os.getenv("IMAGE"), "rb")
 wrk.method, wrk.body = "POST", file:read("*all")
-wrk.headers["Content-Type"] = "image/png"
+wrk.headers["Content-Type"] = os.getenv("KIND")
 local pause = tonumber(os.getenv("PAUSE_MS"))
 local threads = {}
 function setup(thread) table.insert(threads, thread) end
@@ -72,14 +73,33 @@ class Load:
         return (self.good + self.busy + self.other) / self.seconds
 
 
-def drive(port: int, image: Path, connections: int, seconds: float, pause_ms: float = 0) -> Load:
+@dataclass(frozen=True)
+class Asked:
+    """What every request posts: a file with the body, its content type, how many images are in it."""
+
+    body: Path
+    kind: str
+    images: int
+
+
+def asked(folder: Path, image: Path, images: int) -> Asked:
+    if images == 1:
+        return Asked(image, "image/png", 1)
+    head = b'--part\r\nContent-Disposition: form-data; name="image"; filename="i.png"\r\n'
+    head += b"Content-Type: image/png\r\n\r\n"
+    body = folder / "form"
+    body.write_bytes((head + image.read_bytes() + b"\r\n") * images + b"--part--\r\n")
+    return Asked(body, "multipart/form-data; boundary=part", images)
+
+
+def drive(port: int, what: Asked, connections: int, seconds: float, pause_ms: float = 0) -> Load:
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(SCRIPT)
         script.flush()
         done = subprocess.run(
             ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "10s", "-s", script.name,
              f"http://127.0.0.1:{port}/v1/predict"],
-            env={**os.environ, "IMAGE": str(image), "PAUSE_MS": f"{pause_ms:g}"},
+            env={**os.environ, "IMAGE": str(what.body), "KIND": what.kind, "PAUSE_MS": f"{pause_ms:g}"},
             capture_output=True, text=True, check=True,
         )  # fmt: skip
     line = next(line for line in done.stdout.splitlines() if line.startswith("RESULT"))
@@ -131,48 +151,51 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--image", type=Path)
+    parser.add_argument("--images", type=int, default=1, help="of one request")
     options = parser.parse_args()
     cores = f"{processor()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     print(f"Machine: {cores}; server (one thread for the model) and wrk share them.")
-    print(f"{options.seconds:g} s each, one image per request, loopback.\n")
-    titles = ["model", "drive", "connections", "asked/s", "answered/s", "p50 ms", "p99 ms"]
+    print(f"{options.seconds:g} s each, images per request: {options.images}, loopback.\n")
+    titles = ["model", "drive", "connections", "requests asked/s", "answered/s", "images/s", "p50 ms", "p99 ms"]
     titles += ["503", "other", "lost", "images per batch"]
     print(f"| {' | '.join(titles)} |\n|{'---|' * len(titles)}")
     with tempfile.TemporaryDirectory() as folder:
         for run in options.runs:
-            measure(run, options.image or digit(Path(folder), run), options.seconds)
+            image = options.image or digit(Path(folder), run)
+            measure(run, asked(Path(folder), image, options.images), options.seconds)
 
 
-def measure(run: Path, image: Path, seconds: float) -> None:
+def measure(run: Path, what: Asked, seconds: float) -> None:
     process, port = start(run)
     try:
-        drive(port, image, 16, min(3, seconds))  # warm-up
+        drive(port, what, 16, min(3, seconds))  # warm-up
         best = 0.0
         for connections in (1, 4, 16, 64):
-            load = row(run.name, "closed loop", port, image, connections, seconds)
+            load = row(run.name, "closed loop", port, what, connections, seconds)
             best = max(best, load.good_per_s)
         for times in (1, 4):
             rate = times * best
-            connections = int(min(900, max(64, rate / 4)))
-            row(run.name, f"{times}× capacity", port, image, connections, seconds, 1000 * connections / rate)
+            connections = int(min(900, max(64, rate)))  # about a second between two requests of one
+            row(run.name, f"{times}× capacity", port, what, connections, seconds, 850 * connections / rate)
     finally:
         process.terminate()
         process.wait(30)
 
 
 def row(
-    name: str, what: str, port: int, image: Path, connections: int, seconds: float, pause_ms: float = 0
+    name: str, load_name: str, port: int, what: Asked, connections: int, seconds: float, pause_ms: float = 0
 ) -> Load:
     """Drive once and print it as a row."""
     before = counted(port)
-    load = drive(port, image, connections, seconds, pause_ms)
+    load = drive(port, what, connections, seconds, pause_ms)
     after = counted(port)
     batches, images = (
         after[f"linewise_batch_images_{n}"] - before[f"linewise_batch_images_{n}"] for n in ("count", "sum")
     )
-    asked = load.good + load.busy + load.other
-    cells = [name, what, f"{connections}", f"{load.asked_per_s:,.0f}", f"{load.good_per_s:,.0f}"]
-    cells += [f"{load.p50_ms:.1f}", f"{load.p99_ms:.1f}", f"{load.busy / max(asked, 1):.1%}"]
+    all_asked = load.good + load.busy + load.other
+    cells = [name, load_name, f"{connections}", f"{load.asked_per_s:,.0f}", f"{load.good_per_s:,.0f}"]
+    cells += [f"{load.good_per_s * what.images:,.0f}"]
+    cells += [f"{load.p50_ms:.1f}", f"{load.p99_ms:.1f}", f"{load.busy / max(all_asked, 1):.1%}"]
     cells += [f"{load.other}", f"{load.lost}", f"{images / max(batches, 1):.1f}"]
     print(f"| {' | '.join(cells)} |", flush=True)
     return load

@@ -9,13 +9,17 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from linewise.export.exporting import export_run
+from linewise.images import recognition
+from linewise.images.recognition import Seen
 from linewise.study.prediction import RunModel
 from untrained import image, write_image, write_rule, write_run
 
@@ -105,6 +109,52 @@ def test_what_cannot_be_read_is_listed_at_the_end(linewise: Callable[..., Any], 
         f"error: {tmp_path / 'none.png'}: does not exist",
         "2 images answered, 3 could not be read",
     ]
+
+
+def test_a_name_beside_is_offered_for_one_that_is_not_there(
+    linewise: Callable[..., Any], tmp_path: Path, run: Path
+) -> None:
+    write_run(tmp_path / "other", "mlp")
+    said = linewise("predict", tmp_path / "runn", "x.png")
+    assert said.code == 3
+    assert said.err.splitlines()[-1].endswith(f"name a run's folder, such as {run}")
+
+
+@pytest.mark.parametrize(("mean", "ground", "words"), [
+    (0.13, 255, "1 of 2 images look dark on light, and the network learned light on dark"),
+    (0.87, 0, "1 of 2 images look light on dark, and the network learned dark on light"),
+    (0.5, 255, ""), (0.13, 128, ""), (0.87, 128, ""),
+])  # fmt: skip
+def test_images_the_other_way_round_are_named(
+    linewise: Callable[..., Any], tmp_path: Path, mean: float, ground: int, words: str
+) -> None:
+    run = write_run(tmp_path / "run", "mlp")
+    card = json.loads((run / "model.json").read_text())
+    card["preprocessing"]["mean"] = [mean]
+    (run / "model.json").write_text(json.dumps(card))
+    drawn = np.full((12, 12), ground, np.uint8)
+    drawn[3:9, 4:6] = 255 - ground
+    Image.fromarray(drawn).save(tmp_path / "drawn.png")
+    Image.fromarray(255 - drawn).save(tmp_path / "negative.png")
+    said = linewise("predict", run, tmp_path / "drawn.png", tmp_path / "negative.png")
+    assert said.code == 0
+    assert (words in said.err) if words else (said.err == "")
+
+
+def test_answers_that_are_broken_off_are_whole_json(
+    linewise: Callable[..., Any], tmp_path: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = folder_of(tmp_path, 3)
+
+    def broken_off(*args: Any, **options: Any) -> Iterator[Seen]:
+        yield next(found(*args, **options))
+        raise KeyboardInterrupt
+
+    found = recognition.recognise
+    monkeypatch.setattr(recognition, "recognise", broken_off)
+    said = linewise("predict", run, tmp_path / "images", "--json")
+    assert [answer["path"] for answer in json.loads(said.out)] == [str(files[0])]
+    assert said.code == 130
 
 
 def test_an_image_or_a_list_on_standard_input(

@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,24 @@ def test_too_many_requests_are_refused_at_once_and_counted(open_client: Callable
     assert (found.status_code, found.headers["retry-after"]) == (503, "1")
     assert "connection" not in found.headers  # the body was small and is read
     assert "linewise_refused_total 1.0" in client.get("/metrics").text
+
+
+def test_requests_whose_images_would_fill_the_queue_are_refused_before_they_are_read(
+    open_client: Callable[..., Client],
+) -> None:
+    occupancy = open_client(max_requests=128, max_waiting=12, max_batch=4).app.state.occupancy
+    with ExitStack() as work:
+        for _ in range(16):  # of one image each, as at first
+            work.enter_context(occupancy.request())
+        with pytest.raises(Refused):
+            work.enter_context(occupancy.request())
+    for _ in range(500):
+        occupancy.brought(10)
+    with ExitStack() as work:
+        for _ in range(2):  # 1.6 fill the queue and a batch
+            work.enter_context(occupancy.request())
+        with pytest.raises(Refused):
+            work.enter_context(occupancy.request())
 
 
 def test_readiness_waits_for_the_models_and_ends_with_the_signal(client: Client) -> None:

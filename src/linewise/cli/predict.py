@@ -126,19 +126,34 @@ def _answer(opened: Opened, wanted: Asked, top: int, form: Form, pages: Pages | 
     from linewise.foundations.errors import DataError
     from linewise.images.recognition import recognise
 
-    failed = list(wanted.errors)
+    failed, reverse = list(wanted.errors), 0
     watched = not sys.stdout.isatty()  # answers that run over the screen are progress enough
     form.begin()
     found = recognise(opened.answerer, wanted.sources, top, ask=opened.ask, progress=watched)
-    for number, seen in enumerate(found):
-        if isinstance(seen, DataError):
-            failed.append(seen)
-            continue
-        form.add(seen.answer)
-        if pages:
-            pages.add(number, opened.watch(seen.image_HWC), seen.source.path, opened.note)
+    try:
+        for number, seen in enumerate(found):
+            if isinstance(seen, DataError):
+                failed.append(seen)
+                continue
+            form.add(seen.answer)
+            reverse += opened.answerer.preprocessing.looks_reversed(seen.image_HWC)
+            if pages:
+                pages.add(number, opened.watch(seen.image_HWC), seen.source.path, opened.note)
+    except KeyboardInterrupt:  # what is out can still be read
+        form.end()
+        raise
     form.end()
+    if reverse:
+        _warn_of_reversed(reverse, len(wanted.sources), opened.answerer.preprocessing.is_dark)
     return failed
+
+
+def _warn_of_reversed(reverse: int, number: int, dark: bool) -> None:
+    learned, seen = ("light on dark", "dark on light") if dark else ("dark on light", "light on dark")
+    _say(
+        f"warning: {reverse:,} of {count(number, 'image')} look {seen}, and the network learned {learned}: turn "
+        "them round first (their negatives), or drop them into the page of linewise demo, which does that"
+    )
 
 
 def _list_failed(wanted: Asked, failed: list[DataError]) -> None:

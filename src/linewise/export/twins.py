@@ -119,11 +119,8 @@ class OperatorLayer(Twin):
 
 
 @final
-class MaxTwin(Readout):
+class MaxTwin(Max):
     """`readouts.Max`, its running maximum by doubling."""
-
-    def forward(self, h_BTF: Tensor) -> Tensor:
-        return h_BTF.amax(dim=1)
 
     def each_step(self, h_BTF: Tensor) -> Tensor:
         reach = 1
@@ -131,13 +128,6 @@ class MaxTwin(Readout):
             h_BTF = torch.cat([h_BTF[:, :reach], torch.maximum(h_BTF[:, reach:], h_BTF[:, :-reach])], dim=1)
             reach *= 2
         return h_BTF
-
-    def start(self, like_BF: Tensor) -> State:
-        return (torch.full_like(like_BF, -torch.inf),)
-
-    def step(self, state: State, h_BF: Tensor) -> tuple[Tensor, State]:
-        most_BF = torch.maximum(state[0], h_BF)
-        return most_BF, (most_BF,)
 
 
 @final

@@ -86,6 +86,23 @@ class Preprocessing(Geometry):
         std = np.where(std < 1 / 255, 1.0, std)  # images of one value: nothing to stretch
         return cls(**geometry.model_dump(), mean=mean.tolist(), std=std.tolist())
 
+    @property
+    def is_dark(self) -> bool:
+        """Whether the training images were mostly dark."""
+        return sum(self.mean) < 0.5 * len(self.mean)
+
+    def looks_reversed(self, image_HWC: np.ndarray) -> bool:
+        """Whether a prepared grey image is light where the training images are dark, or dark where they are light.
+
+        Its border and its mean are beyond 0.6 of the way from black to white (or the reverse), and the training
+        images' mean is within 0.4: images without such a ground, such as photographs, are never named.
+        """
+        if self.channels != 1 or 0.4 < self.mean[0] < 0.6:
+            return False
+        edges = np.concatenate([image_HWC[0], image_HWC[-1], image_HWC[:, 0], image_HWC[:, -1]])
+        ground = float(np.median(edges)) / 255, float(image_HWC.mean()) / 255
+        return min(ground) > 0.6 if self.is_dark else max(ground) < 0.4
+
     def normalise(self, images_NHWC: np.ndarray) -> np.ndarray:
         """uint8 `NHWC` (or one `HWC`) to float32 `NCHW`, mean 0 and standard deviation 1 over the training set."""
         images_NHWC = images_NHWC[None] if images_NHWC.ndim == 3 else images_NHWC

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections import Counter
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -150,9 +151,13 @@ def load_model(folder: str | Path, *, sha256: str = "") -> Saved:
 
 
 def _example(folder: Path) -> str:
-    """A run of this folder, where it is a study's."""
-    runs = sorted((folder / "runs").glob("*/model.json"))
-    return shown(str(runs[0].parent)) if runs else "STUDY/runs/lstm-0"
+    """A run of this folder, where it is a study's; else the one beside it whose name is nearest."""
+    if runs := sorted((folder / "runs").glob("*/model.json")):
+        return shown(str(runs[0].parent))
+    beside = [path.parent.name for path in sorted(folder.parent.glob("*/model.json"))]
+    if near := get_close_matches(folder.name, beside, n=1, cutoff=0.5):
+        return shown(str(folder.parent / near[0]))
+    return "STUDY/runs/lstm-0"
 
 
 def _read_card(path: Path) -> ModelCard:

@@ -16,6 +16,7 @@ class Occupancy:
         draining: it is about to stop and takes nothing new.
         warm: each model has answered once, so that no request pays for the start.
         requests: to the API, being read or answered.
+        images_per_request: what recent requests brought on average; 1 at first.
         num_bytes: of bodies in memory.
     """
 
@@ -23,6 +24,7 @@ class Occupancy:
         self._settings = settings
         self.draining = self.warm = False
         self.requests = self.num_bytes = 0
+        self.images_per_request = 1.0
 
     @contextmanager
     def request(self) -> Iterator[None]:
@@ -33,13 +35,22 @@ class Occupancy:
         """
         if self.draining:
             raise busy("The server is about to stop.")
-        if self.requests >= self._settings.max_requests:
+        if self.requests >= self._most():
             raise busy(f"{self.requests} requests are in work already.")
         self.requests += 1
         try:
             yield
         finally:
             self.requests -= 1
+
+    def _most(self) -> float:
+        """Requests in work whose images fill the queue: more would be read and decoded only to be refused."""
+        settings = self._settings
+        return min(settings.max_requests, (settings.max_waiting + settings.max_batch) / self.images_per_request)
+
+    def brought(self, images: int) -> None:
+        """Note how many images a request had."""
+        self.images_per_request += (images - self.images_per_request) / 32
 
     def hold(self, num_bytes: int) -> None:
         """Room for a piece of a body; `release` gives it back.

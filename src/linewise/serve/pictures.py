@@ -46,7 +46,7 @@ class Pixels(BaseModel):
             coloured. All rows of an image are of one length. Any size; each is brought to the model's.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     images: list[Picture] = Field(min_length=1)
 

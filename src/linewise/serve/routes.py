@@ -130,6 +130,7 @@ async def predict(request: Request, asked: Annotated[Asked, Query()]) -> Answers
     served = find(request, asked.model)
     settings, batcher = request.app.state.settings, request.app.state.batcher
     images_NHWC = await read_pictures(request, served.answerer.preprocessing, settings)
+    request.app.state.occupancy.brought(len(images_NHWC))
     answers_NK = await batcher.answer(served.name, images_NHWC)
     names = served.answerer.class_names
     return Answers(model=served.name, answers=[_answer(row_K, names, asked.top) for row_K in answers_NK])

@@ -97,7 +97,6 @@ class Mean(Readout):
         return sum_BF / count_B1, (sum_BF, count_B1)
 
 
-@final
 class Max(Readout):
     """The largest value of each feature over steps."""
 

@@ -32,7 +32,7 @@ class DuelRequest(BaseModel):
         repeats: answers of each network that are timed; 0 times nothing.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     models: Annotated[list[ModelName], Field(min_length=2, max_length=2, description="Two of `/v1/page`.")]
     image: Base64

@@ -26,7 +26,7 @@ class ReadRequest(BaseModel):
         gates: open up the cell, where it is an LSTM's, a GRU's or a plain RNN's.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     model: str = Field(max_length=200, description="One of `/v1/page`.", examples=["lstm-0"])
     image: Base64

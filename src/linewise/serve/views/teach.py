@@ -61,7 +61,7 @@ Drawing = Annotated[
 class TaughtClass(BaseModel):
     """Drawings of one class."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     name: ClassName
     images: Annotated[list[Drawing], Field(min_length=FEWEST_DRAWINGS, max_length=MOST_DRAWINGS)]
@@ -70,7 +70,7 @@ class TaughtClass(BaseModel):
 class TeachRequest(BaseModel):
     """What a reader is to learn; a quarter of the drawings of each class, at least one, only examines it."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     classes: Annotated[list[TaughtClass], Field(min_length=FEWEST_CLASSES, max_length=MOST_CLASSES)]
 
@@ -78,7 +78,7 @@ class TeachRequest(BaseModel):
 class SaveRequest(BaseModel):
     """Which taught model to save."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     model: ModelName
 
