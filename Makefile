@@ -7,14 +7,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help study test test-long fuzz fuzz-http lint format bench results panel pixels seed-study simulation clean
+.PHONY: help study test fuzz fuzz-http lint format bench results panel pixels seed-study simulation clean
 
 help:
 	@echo "make study    set up, compare recurrent and convolutional networks on 1,797 real digits, write the report"
 	@echo "make test     set up, then lint, types, layers and tests, as CI does"
-	@echo "make test-long  the tests that take long: the deepest networks as ONNX files (half an hour)"
 	@echo "make fuzz     spoilt files for every loader, an hour; led by coverage where atheris installs"
-	@echo "make fuzz-http  10,000 requests made up from the server's description (half an hour)"
+	@echo "make fuzz-http  10,000 requests made up from the server's description (minutes)"
 	@echo "make format   let ruff format the code"
 	@echo "make bench    paired benchmarks (minutes)"
 	@echo "make results  the MNIST study shown in the README (needs LINEWISE_DATA; tens of minutes)"
@@ -46,9 +45,6 @@ lint: $(STAMP)
 test: lint
 	@echo "== pytest (warnings are errors; sockets reach this machine only)"
 	@$(BIN)/pytest --quiet --numprocesses 2
-
-test-long: $(STAMP)
-	@LINEWISE_LONG_TESTS=1 $(BIN)/pytest --quiet --numprocesses 2 tests/export
 
 fuzz: $(STAMP)
 	@$(BIN)/python -m pip install --quiet atheris || true

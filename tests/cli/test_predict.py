@@ -7,9 +7,10 @@ import io
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,6 @@ import pytest
 from PIL import Image
 
 from linewise.export.exporting import export_run
-from linewise.images import recognition
-from linewise.images.recognition import Seen
 from linewise.study.prediction import RunModel
 from untrained import image, write_image, write_rule, write_run
 
@@ -121,8 +120,8 @@ def test_a_name_beside_is_offered_for_one_that_is_not_there(
 
 
 @pytest.mark.parametrize(("mean", "ground", "words"), [
-    (0.13, 255, "1 of 2 images look dark on light, and the network learned light on dark"),
-    (0.87, 0, "1 of 2 images look light on dark, and the network learned dark on light"),
+    (0.13, 255, "dark on light, where the network learned light on dark: 1 of 2 images;"),
+    (0.87, 0, "light on dark, where the network learned dark on light: 1 of 2 images;"),
     (0.5, 255, ""), (0.13, 128, ""), (0.87, 128, ""),
 ])  # fmt: skip
 def test_images_the_other_way_round_are_named(
@@ -141,20 +140,23 @@ def test_images_the_other_way_round_are_named(
     assert (words in said.err) if words else (said.err == "")
 
 
-def test_answers_that_are_broken_off_are_whole_json(
-    linewise: Callable[..., Any], tmp_path: Path, run: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    files = folder_of(tmp_path, 3)
-
-    def broken_off(*args: Any, **options: Any) -> Iterator[Seen]:
-        yield next(found(*args, **options))
-        raise KeyboardInterrupt
-
-    found = recognition.recognise
-    monkeypatch.setattr(recognition, "recognise", broken_off)
-    said = linewise("predict", run, tmp_path / "images", "--json")
-    assert [answer["path"] for answer in json.loads(said.out)] == [str(files[0])]
-    assert said.code == 130
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_answers_that_are_broken_off_are_whole_json(tmp_path: Path, run: Path, signum: int) -> None:
+    listed = f"{write_image(tmp_path / 'a.png')}\n" * 40_000
+    (tmp_path / "list").write_text(listed)
+    command = [sys.executable, "-m", "linewise", "predict", str(run), "-", "--json"]
+    with (tmp_path / "list").open() as stdin, subprocess.Popen(
+        command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stderr is not None
+        begun = [process.stdout.readline() for _ in range(10)]
+        process.send_signal(signum)
+        rest, said = process.stdout.read(), process.stderr.read()
+    answers = json.loads("".join(begun) + rest)
+    assert 9 <= len(answers) < 40_000
+    assert {len(answer["top"]) for answer in answers} == {3}
+    assert (process.returncode, "Traceback" in said) == (128 + signum, False)
 
 
 def test_an_image_or_a_list_on_standard_input(

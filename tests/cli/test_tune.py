@@ -140,7 +140,6 @@ def test_a_network_of_which_no_trial_finished_is_told(
     ],
 )  # fmt: skip
 def test_passwords_are_not_written_down(linewise: Any, url: str, shown: str) -> None:
-    pytest.importorskip("psycopg")
     said = linewise("tune", *SMALL, "--trials", "2", "--out", "s", "--storage", f"postgresql://{url}")
     assert said.code == 2
     assert "postgresql://127.0.0.1:9/trials cannot be used (" in said.err

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from functools import cache
 from typing import Any
@@ -56,19 +55,7 @@ def test_a_network_of_timm_says_why_not() -> None:
     )
 
 
-LONG = bool(os.environ.get("LINEWISE_LONG_TESTS"))
-NOT_TODAY = (
-    "written with LINEWISE_LONG_TESTS=1 only: half a minute each; made of the parts of those that are written"
-)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.skipif(name.startswith(DEEP) and not LONG, reason=NOT_TODAY))
-        for name in CLAIM
-    ],
-)
+@pytest.mark.parametrize("name", CLAIM)
 def test_answers_as_torch_does(name: str) -> None:
     saved, found = standard(name)
     deep = name.startswith(DEEP)

@@ -20,8 +20,6 @@ from linewise.kernels.fused import FusedGRU, FusedLSTM, FusedRNN, back, describe
 from linewise.kernels.fused.gradients import _Fused
 from linewise.kernels.reference import run
 
-pytest.importorskip("llvmlite")
-
 FUSED: dict[str, tuple[type[nn.RNNBase], type[nn.RNNBase]]] = {
     "rnn": (FusedRNN, nn.RNN),
     "lstm": (FusedLSTM, nn.LSTM),

@@ -15,8 +15,6 @@ from linewise.kernels.cell import TwoDirections
 from linewise.kernels.fused import gated
 from linewise.kernels.mingru import MinGRU, MinLSTM
 
-pytest.importorskip("llvmlite")
-
 CELLS = {"mingru": MinGRU, "minlstm": MinLSTM}
 
 

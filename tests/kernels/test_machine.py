@@ -17,7 +17,10 @@ from linewise.kernels.machine import activations, compiled
 from linewise.kernels.machine.code import Code
 from linewise.kernels.machine.compiled import Width
 
-pytest.importorskip("llvmlite")
+
+def test_kernels_of_ours_are_there() -> None:
+    """What the other tests of kernels would else compare with itself: llvmlite is in the extra `dev`."""
+    assert compiled.available()
 
 
 def elementwise(what: Callable[[Code, str], str], values_N: np.ndarray) -> np.ndarray:

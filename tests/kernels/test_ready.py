@@ -16,8 +16,6 @@ from linewise.kernels import prepared, steps
 from linewise.kernels.fused import FusedGRU, FusedLSTM, FusedRNN, layers, promise
 from linewise.kernels.machine import compiled
 
-pytest.importorskip("llvmlite")
-
 FUSED: dict[str, tuple[type[nn.RNNBase], type[nn.RNNBase]]] = {
     "rnn": (FusedRNN, nn.RNN),
     "lstm": (FusedLSTM, nn.LSTM),

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from linewise.kernels import reference
-from linewise.kernels.fused import available
 from linewise.kernels.stacked import CELLS, batched_layer, stacked_layer
 
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
@@ -57,7 +56,6 @@ def test_a_network_full_of_nan_does_not_touch_the_others(cell: str) -> None:
         assert torch.equal(a[[0, 2]], b[[0, 2]])
 
 
-@pytest.mark.skipif(not available(), reason="no llvmlite, so no kernels of ours")
 @pytest.mark.parametrize("directions", [1, 2])
 @pytest.mark.parametrize("cell", CELLS)
 def test_kernels_on_the_processor_agree_with_batched_products(cell: str, directions: int) -> None:

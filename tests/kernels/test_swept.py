@@ -17,8 +17,6 @@ from linewise.kernels.fused.back import walk
 from linewise.kernels.twins import with_torchs_layers
 from linewise.models.grid.mixing import Sweeps2D
 
-pytest.importorskip("llvmlite")
-
 FUSED = {"rnn": FusedRNN, "lstm": FusedLSTM, "gru": FusedGRU}
 
 

@@ -11,8 +11,6 @@ from torch import Tensor, nn
 from linewise.kernels import until
 from linewise.kernels.fused import FusedGRU, FusedLSTM, FusedRNN
 
-pytest.importorskip("llvmlite")
-
 FUSED: dict[str, type[nn.RNNBase]] = {"rnn": FusedRNN, "lstm": FusedLSTM, "gru": FusedGRU}
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import altair as alt
 import pytest
+import vl_convert
 
-vl_convert = pytest.importorskip("vl_convert")
-alt = pytest.importorskip("altair")
-
-from linewise.report import page  # noqa: E402
-from linewise.report.charts.chart import PNG_SCALE, Chart, make  # noqa: E402
-from linewise.report.drawing import Drawing  # noqa: E402
+from linewise.report import page
+from linewise.report.charts.chart import PNG_SCALE, Chart, make
+from linewise.report.drawing import Drawing
 
 
 def chart(name: str, high: int) -> Chart:

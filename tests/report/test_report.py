@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from conftest import chromium
 from linewise.analysis import summarise
 from linewise.analysis.mistakes import mistakes
 from linewise.foundations.errors import DataError
@@ -296,7 +296,7 @@ def in_browser(page: Path, profile: Path, address: str = "") -> str:
     """The page's elements after its scripts have run; scripts and data left out."""
     flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
     flags += " --disable-component-update --disable-sync --virtual-time-budget=8000 --dump-dom"
-    command = ["chromium", *flags.split(), f"--user-data-dir={profile}", f"file://{page}{address}"]
+    command = [str(chromium()), *flags.split(), f"--user-data-dir={profile}", f"file://{page}{address}"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120)
     return re.sub(r"<script.*?</script>", "", result.stdout, flags=re.DOTALL)
 
@@ -314,9 +314,7 @@ setTimeout(() => {
 """
 
 
-@pytest.mark.skipif(
-    shutil.which("chromium") is None, reason="no chromium here: the page is not opened in a browser"
-)
+@pytest.mark.browser
 def test_in_a_browser_charts_are_drawn_and_a_cell_shows_its_images(tmp_path: Path) -> None:
     """By its address, and by a click on it."""
     path = build(make_study(tmp_path / "study", class_names=AWKWARD), figures=False)

@@ -155,16 +155,21 @@ def test_requests_whose_images_would_fill_the_queue_are_refused_before_they_are_
     occupancy = open_client(max_requests=128, max_waiting=12, max_batch=4).app.state.occupancy
     with ExitStack() as work:
         for _ in range(16):  # of one image each, as at first
-            work.enter_context(occupancy.request())
-        with pytest.raises(Refused):
-            work.enter_context(occupancy.request())
+            work.enter_context(occupancy.request(brings_images=True))
+        with pytest.raises(Refused, match="16 requests with images"):
+            work.enter_context(occupancy.request(brings_images=True))
     for _ in range(500):
         occupancy.brought(10)
     with ExitStack() as work:
         for _ in range(2):  # 1.6 fill the queue and a batch
-            work.enter_context(occupancy.request())
-        with pytest.raises(Refused):
-            work.enter_context(occupancy.request())
+            work.enter_context(occupancy.request(brings_images=True))
+        with pytest.raises(Refused, match="2 requests with images"):
+            work.enter_context(occupancy.request(brings_images=True))
+        for _ in range(126):  # such as the page's own questions
+            work.enter_context(occupancy.request(brings_images=False))
+        with pytest.raises(Refused, match="128 requests are"):
+            work.enter_context(occupancy.request(brings_images=False))
+    assert (occupancy.requests, occupancy.bringing) == (0, 0)
 
 
 def test_readiness_waits_for_the_models_and_ends_with_the_signal(client: Client) -> None:

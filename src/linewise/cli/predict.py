@@ -124,6 +124,7 @@ def _open_onnx(path: Path, early: bool) -> Opened:
 def _answer(opened: Opened, wanted: Asked, top: int, form: Form, pages: Pages | None) -> list[DataError]:
     """Write all answers, and pages; what cannot be read comes back."""
     from linewise.foundations.errors import DataError
+    from linewise.foundations.interrupts import STOP
     from linewise.images.recognition import recognise
 
     failed, reverse = list(wanted.errors), 0
@@ -131,15 +132,16 @@ def _answer(opened: Opened, wanted: Asked, top: int, form: Form, pages: Pages | 
     form.begin()
     found = recognise(opened.answerer, wanted.sources, top, ask=opened.ask, progress=watched)
     try:
-        for number, seen in enumerate(found):
-            if isinstance(seen, DataError):
-                failed.append(seen)
-                continue
-            form.add(seen.answer)
-            reverse += opened.answerer.preprocessing.looks_reversed(seen.image_HWC)
-            if pages:
-                pages.add(number, opened.watch(seen.image_HWC), seen.source.path, opened.note)
-    except KeyboardInterrupt:  # what is out can still be read
+        with STOP.heeded():
+            for number, seen in enumerate(found):
+                if isinstance(seen, DataError):
+                    failed.append(seen)
+                    continue
+                form.add(seen.answer)
+                reverse += opened.answerer.preprocessing.looks_reversed(seen.image_HWC)
+                if pages:
+                    pages.add(number, opened.watch(seen.image_HWC), seen.source.path, opened.note)
+    except (KeyboardInterrupt, SystemExit):  # Ctrl-C, SIGTERM: what is out can still be read
         form.end()
         raise
     form.end()
@@ -151,8 +153,8 @@ def _answer(opened: Opened, wanted: Asked, top: int, form: Form, pages: Pages | 
 def _warn_of_reversed(reverse: int, number: int, dark: bool) -> None:
     learned, seen = ("light on dark", "dark on light") if dark else ("dark on light", "light on dark")
     _say(
-        f"warning: {reverse:,} of {count(number, 'image')} look {seen}, and the network learned {learned}: turn "
-        "them round first (their negatives), or drop them into the page of linewise demo, which does that"
+        f"warning: {seen}, where the network learned {learned}: {reverse:,} of {count(number, 'image')}; turn "
+        "such images round first (their negatives), or drop them into the page of linewise demo, which does that"
     )
 
 

@@ -62,8 +62,7 @@ def prepare_drawing(image: Image, preprocessing: Preprocessing, data: str = "mni
     pad = PADS.get(data, MNIST)
     height, width = preprocessing.height, preprocessing.width
     ink_HW = _lay(_ink(image), pad, height, width)
-    dark = preprocessing.mean[0] < 0.5
-    page_HW = np.round(255 * (ink_HW if dark else 1 - ink_HW)).astype(np.uint8)
+    page_HW = np.round(255 * (ink_HW if preprocessing.is_dark else 1 - ink_HW)).astype(np.uint8)
     return page_HW[:, :, None]
 
 

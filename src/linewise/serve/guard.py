@@ -29,6 +29,7 @@ _HEADERS = [
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
 API = "/v1/"
+PREDICT = f"{API}predict"
 
 
 class Guard:
@@ -64,7 +65,7 @@ class Guard:
         if not path.startswith(API):
             await self._app(scope, body.receive, exchange.send)
             return
-        with self._occupancy.request():
+        with self._occupancy.request(brings_images=path == PREDICT):
             try:
                 if _is_json(headers) and not body.finished:
                     scope["state"] = {**scope.get("state", {}), "json": await body.check_json()}

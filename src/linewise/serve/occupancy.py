@@ -16,18 +16,19 @@ class Occupancy:
         draining: it is about to stop and takes nothing new.
         warm: each model has answered once, so that no request pays for the start.
         requests: to the API, being read or answered.
-        images_per_request: what recent requests brought on average; 1 at first.
+        bringing: those of them that bring images to be answered.
+        images_per_request: what recent ones of these brought on average; 1 at first.
         num_bytes: of bodies in memory.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.draining = self.warm = False
-        self.requests = self.num_bytes = 0
+        self.requests = self.bringing = self.num_bytes = 0
         self.images_per_request = 1.0
 
     @contextmanager
-    def request(self) -> Iterator[None]:
+    def request(self, brings_images: bool) -> Iterator[None]:
         """Room for one request.
 
         Raises:
@@ -35,18 +36,22 @@ class Occupancy:
         """
         if self.draining:
             raise busy("The server is about to stop.")
-        if self.requests >= self._most():
+        if self.requests >= self._settings.max_requests:
             raise busy(f"{self.requests} requests are in work already.")
+        if brings_images and self.bringing * self.images_per_request >= self._room:
+            raise busy(f"{self.bringing} requests with images are in work already.")
         self.requests += 1
+        self.bringing += brings_images
         try:
             yield
         finally:
             self.requests -= 1
+            self.bringing -= brings_images
 
-    def _most(self) -> float:
-        """Requests in work whose images fill the queue: more would be read and decoded only to be refused."""
-        settings = self._settings
-        return min(settings.max_requests, (settings.max_waiting + settings.max_batch) / self.images_per_request)
+    @property
+    def _room(self) -> int:
+        """Images that fill the queue and a batch: more would be read and decoded only to be refused."""
+        return self._settings.max_waiting + self._settings.max_batch
 
     def brought(self, images: int) -> None:
         """Note how many images a request had."""

@@ -12,12 +12,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
+from playwright import sync_api as playwright_api
 
 from conftest import chromium
 from drawings import WAYS
-
-playwright_api = pytest.importorskip("playwright.sync_api")
-uvicorn = pytest.importorskip("uvicorn")
 
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -15,8 +16,6 @@ from PIL import Image
 from linewise.analysis.intervals import difference
 from linewise.foundations.records import RunRecord
 from linewise.study.prediction import answers_of, load_model
-
-httpx = pytest.importorskip("httpx")
 
 
 def files(study: Path, name: str) -> dict[str, np.ndarray]:

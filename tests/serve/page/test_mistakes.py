@@ -8,13 +8,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
 from sklearn.metrics import confusion_matrix, recall_score
 from statsmodels.stats.proportion import proportion_confint
-
-httpx = pytest.importorskip("httpx")
 
 
 def truth(study: Path, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -20,7 +21,6 @@ from linewise.foundations.records import RunRecord
 from linewise.models.saved import load_model
 from linewise.serve.teaching import keep
 
-httpx = pytest.importorskip("httpx")
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
@@ -231,7 +231,8 @@ def test_the_oldest_is_forgotten(address: str, taught: dict[str, Any], monkeypat
 
 
 def test_switched_off(study: Path) -> None:
-    testclient = pytest.importorskip("starlette.testclient")
+    from starlette import testclient
+
     from linewise.serve.app import create_app
     from linewise.serve.desk import Desk
     from linewise.serve.settings import Settings

@@ -6,6 +6,7 @@ import base64
 import io
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -13,8 +14,6 @@ from PIL import Image
 from linewise.images.drawing import prepare_drawing
 from linewise.models.saved import load_model
 from linewise.tracing import trace
-
-httpx = pytest.importorskip("httpx")
 
 
 def encoded(image: Image.Image, kind: str = "PNG") -> str:

@@ -56,7 +56,6 @@ def test_addresses_that_are_none(url: str, message: str) -> None:
 
 
 def test_a_server_that_does_not_answer(tmp_path: Path) -> None:
-    pytest.importorskip("psycopg")
     url = "postgresql://me:geheim@127.0.0.1:9/trials"
     with pytest.raises(ConfigError) as caught, told_as_storage(url):
         open_storage(tmp_path / "journal.log", url, print)
