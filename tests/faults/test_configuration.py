@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import tomllib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from linewise.cli.app import app
 from linewise.models.create import _memory_bytes
 from linewise.study.lock import hold
 from refusals import refused
+from rights import open_folder, without_rights
 
 OPTIONS = (parameter.name or "" for parameter in get_command(app).commands["compare"].params)  # type: ignore[attr-defined]
 KEYS = ", ".join(sorted(name for name in OPTIONS if name not in ("config", "help")))
@@ -101,28 +100,14 @@ def test_a_network_that_needs_a_terabyte(linewise: Callable, tmp_path: Path) -> 
     )
 
 
-@contextmanager
-def without_rights() -> Iterator[None]:
-    """As a user whom permissions bind; tests often run as one whom they do not."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
 @pytest.mark.parametrize("verb", ["compare", "train"])
 def test_an_output_that_may_not_be_written(linewise: Callable, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
-    with tempfile.TemporaryDirectory() as name:
-        os.chmod(name, 0o777)
-        monkeypatch.chdir(name)
+    with open_folder() as folder:
+        monkeypatch.chdir(folder)
         Path("locked").mkdir(mode=0o555)
         with without_rights():
-            monkeypatch.setenv("LINEWISE_CACHE", f"{name}/cache")
-            said = refused(linewise, Path(name), 2, verb, "digits", "--out", "locked/study")
+            monkeypatch.setenv("LINEWISE_CACHE", str(folder / "cache"))
+            said = refused(linewise, folder, 2, verb, "digits", "--out", "locked/study")
         assert said == ("locked/study: cannot be written (Permission denied)\n  to mend:  choose another --out")
 
 

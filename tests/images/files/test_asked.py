@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from PIL import Image
 
 from linewise.foundations.errors import ConfigError
 from linewise.images.files.asked import Asked, asked
+from rights import open_folder, without_rights
 
 
 def picture(path: Path, kind: str = "PNG") -> Path:
@@ -65,26 +63,11 @@ def test_what_would_wait_or_go_in_circles(tmp_path: Path) -> None:
     assert found.left_out == [str(tmp_path / "pipe")]
 
 
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """While it lasts, root, who may read everything, is somebody who may not."""
-    if os.geteuid():
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
 def test_a_folder_that_may_not_be_read_does_not_stop_the_others() -> None:
-    with TemporaryDirectory() as name:  # pytest's own folders are closed to others
-        folder = Path(name)
-        folder.chmod(0o755)
+    with open_folder() as folder:
         picture(folder / "a" / "1.png")
         (folder / "locked").mkdir(mode=0)
-        with as_nobody():
+        with without_rights():
             found = ask(folder)
         assert [source.short for source in found.sources] == ["a/1.png"]
         assert str(found.errors[0]).startswith(f"{folder / 'locked'}: cannot be listed (Permission denied)")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +12,7 @@ import pytest
 from PIL import Image
 
 from linewise.images import ImageOptions, SplitOptions, check, load
+from rights import open_folder, without_rights
 
 CLASS_FOLDERS = "\n  expected: one folder per class, with its images inside, such as cat/1.png and dog/1.png"
 
@@ -406,25 +405,11 @@ def test_pipe_does_not_hang(class_folders, refusal, place):
     )
 
 
-@contextmanager
-def without_rights() -> Iterator[None]:
-    """As a user whom permissions bind; tests often run as one whom they do not."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
 @pytest.fixture
 def open_place() -> Iterator[Path]:
     """A folder that everybody may reach."""
-    with tempfile.TemporaryDirectory() as name:
-        os.chmod(name, 0o777)
-        yield Path(name)
+    with open_folder() as folder:
+        yield folder
 
 
 @pytest.mark.parametrize("what", ["folder", "file"])
