@@ -161,6 +161,15 @@ def test_links_are_not_followed(run: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "taken").exists()
 
 
+def test_a_runs_linked_records_are_not_given_away(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("mine")
+    (run / "epochs.csv").unlink(missing_ok=True)
+    (run / "epochs.csv").symlink_to(tmp_path / "secret")
+    with pytest.raises(DataError, match=r"epochs\.csv: not a plain file"):
+        push(run, tmp_path / "shelf", "digits")
+    assert not list((tmp_path / "shelf").glob("digits*"))
+
+
 @pytest.mark.parametrize(
     "line", ["0" * 64 + "  ../../x", "0" * 64 + "  other.bin", "nonsense", "0" * 64 + "  model.json"]
 )

@@ -71,9 +71,11 @@ def push(
     card = load_model(path).card
     target = _place(Path(shelf), _name_of(path) if name is None else name)
     with _draft(target) as draft:
-        for file in ("model.json", "model.safetensors", *FURTHER):
-            if (path / file).is_file():
-                shutil.copyfile(path / file, draft / file)
+        for file in ("model.json", "model.safetensors"):
+            shutil.copyfile(path / file, draft / file)
+        for file in FURTHER:
+            if os.path.lexists(path / file):
+                _copy_regular(path / file, draft / file)
         write_json(draft / "config.json", _config(card))
         write_card(draft / "README.md", path, card, target.name, license, [*tags])
         files = [file for file in (*NEEDED, *FURTHER) if (draft / file).is_file()]
