@@ -20,6 +20,7 @@ from PIL import Image, ImageDraw
 from linewise.foundations.records import RunRecord
 from linewise.models.saved import load_model
 from linewise.serve.teaching import keep
+from serving import Client
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -231,22 +232,19 @@ def test_the_oldest_is_forgotten(address: str, taught: dict[str, Any], monkeypat
 
 
 def test_switched_off(study: Path) -> None:
-    from starlette import testclient
-
     from linewise.serve.app import create_app
     from linewise.serve.desk import Desk
     from linewise.serve.settings import Settings
 
-    app = create_app(Desk.open([study / "runs" / "lstm-0"]), Settings(teach=False))
-    with testclient.TestClient(app, base_url="http://127.0.0.1:8000") as client:
-        assert client.get("/v1/teach").json()["allowed"] is False
-        assert client.get("/v1/page").json()["teach"] is False
-        for answer in (
-            client.post("/v1/teach", json=body(3)),
-            client.delete("/v1/teach"),
-            client.post("/v1/teach/save", json={"model": "lstm-0"}),
-        ):
-            assert answer.status_code == 403
+    client = Client(create_app(Desk.open([study / "runs" / "lstm-0"]), Settings(teach=False)))
+    assert client.get("/v1/teach").json()["allowed"] is False
+    assert client.get("/v1/page").json()["teach"] is False
+    for answer in (
+        client.post("/v1/teach", json=body(3)),
+        client.request("DELETE", "/v1/teach"),
+        client.post("/v1/teach/save", json={"model": "lstm-0"}),
+    ):
+        assert answer.status_code == 403
 
 
 @pytest.mark.parametrize(("typed", "teach"), [([], True), (["--no-teach"], False)])
