@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun by nohup, or in a script's background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # ONNX Runtime's own, should a test import it by itself
 
 LEFT_OUT: dict[str, str] = {
