@@ -7,13 +7,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help study test fuzz fuzz-http lint format bench results panel pixels seed-study simulation clean
+.PHONY: help study test test-long fuzz fuzz-http torture mutation lint format bench results panel pixels seed-study simulation large clean
 
 help:
 	@echo "make study    set up, compare recurrent and convolutional networks on 1,797 real digits, write the report"
 	@echo "make test     set up, then lint, types, layers and tests, as CI does"
-	@echo "make fuzz     spoilt files for every loader, an hour; led by coverage where atheris installs"
+	@echo "make test-long  what 'make test' leaves out to end in 20 minutes: deep networks, nodes of a cluster killed again and again"
+	@echo "make fuzz     spoilt files for every loader, an hour, going on where it stopped; led by coverage where atheris installs"
 	@echo "make fuzz-http  10,000 requests made up from the server's description (minutes)"
+	@echo "make mutation  changes the code in one place at a time and looks whether a test notices (hours; goes on where it stopped)"
+	@echo "make torture  300 kills, every failing write, full disks: nothing lost, the same bits (an hour or two)"
 	@echo "make format   let ruff format the code"
 	@echo "make bench    paired benchmarks (minutes)"
 	@echo "make results  the MNIST study shown in the README (needs LINEWISE_DATA; tens of minutes)"
@@ -21,6 +24,7 @@ help:
 	@echo "make pixels   MNIST pixel by pixel (needs LINEWISE_DATA; about two hours)"
 	@echo "make seed-study  the study that began it, tuned, six seeds (needs LINEWISE_DATA; about 40 minutes)"
 	@echo "make simulation  2,000 simulated studies per setting: what intervals and tests promise"
+	@echo "make large    1,000,000 images of 64×64 within 2 GiB of memory (16 GB of disk in FOLDER; a quarter of an hour)"
 	@echo "make clean    remove the virtual environment and caches"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -44,7 +48,10 @@ lint: $(STAMP)
 
 test: lint
 	@echo "== pytest (warnings are errors; sockets reach this machine only)"
-	@$(BIN)/pytest --quiet --numprocesses 2
+	@$(BIN)/pytest --quiet --numprocesses 2 --dist worksteal
+
+test-long: $(STAMP)
+	@LINEWISE_LONG_TESTS=1 $(BIN)/pytest --quiet -m long
 
 fuzz: $(STAMP)
 	@$(BIN)/python -m pip install --quiet atheris || true
@@ -52,6 +59,13 @@ fuzz: $(STAMP)
 
 fuzz-http: $(STAMP)
 	@LINEWISE_HTTP_CASES=10000 $(BIN)/pytest --quiet --capture=no tests/serve/test_schema.py
+
+mutation: $(STAMP)
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[mutation]'
+	@OMP_NUM_THREADS=1 $(BIN)/python fuzz/mutation.py
+
+torture: $(STAMP)
+	@OMP_NUM_THREADS=1 $(BIN)/python fuzz/torture.py
 
 format: $(STAMP)
 	@$(BIN)/ruff format --quiet .
@@ -62,6 +76,7 @@ bench: $(STAMP)
 	@$(BIN)/python benchmarks/cnn_variants.py
 	@$(BIN)/python benchmarks/recurrences.py
 	@$(BIN)/python benchmarks/kernels.py
+	@$(BIN)/python benchmarks/torchrun.py
 	@$(BIN)/linewise bench
 
 results: $(STAMP)
@@ -79,6 +94,9 @@ seed-study: $(STAMP)
 simulation: $(STAMP)
 	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/simulation.py
 	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/simulation_variants.py
+
+large: $(STAMP)
+	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/large.py $(or $(FOLDER),large)
 
 clean:
 	@rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .hypothesis

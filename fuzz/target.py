@@ -1,4 +1,4 @@
-"""One target for some seconds; started by `long.py`: `target.py NAME SECONDS SEED FOUND STATE`."""
+"""One target for some seconds; started by `long.py`: `target.py NAME SECONDS SEED FOUND STATE LED_BY`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import sys
 import tempfile
 import time
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-try:
-    import atheris
-except ImportError:
-    atheris = None
+atheris = None
+if sys.argv[-1] == "coverage":
+    with suppress(ImportError):
+        import atheris
 
 TOLD_EVERY_S = 1.0
 
@@ -25,9 +26,10 @@ TOLD_EVERY_S = 1.0
 class Tally:
     """Inputs counted and findings kept, on disk every second: libFuzzer ends the process without a word."""
 
-    def __init__(self, found: Path, state: Path, name: str) -> None:
+    def __init__(self, found: Path, state: Path, name: str, known: int = 0) -> None:
+        """`known` inputs of earlier sittings are run first, and not counted again."""
         self.found, self.state, self.name = found, state, name
-        self.inputs, self.findings = 0, {}
+        self.inputs, self.findings = -known, {}
         self.started = self.told = time.monotonic()
 
     def count(self, wrong: str, data: bytes) -> None:
@@ -55,7 +57,7 @@ class Tally:
 
 
 def main() -> None:
-    name, seconds, seed, found, state = sys.argv[1:]
+    name, seconds, seed, found, state, _ = sys.argv[1:]
     os.nice(19)
     scratch = tempfile.TemporaryDirectory(
         prefix="linewise-fuzz-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None
@@ -72,15 +74,18 @@ def main() -> None:
 
     torch.set_num_threads(1)
     target = TARGETS[name](Path(scratch.name) / "target")
-    tally = Tally(Path(found), Path(state), name.replace(".", "-"))
+    corpus = Path(found) / "corpus" / name
+    known = len(list(corpus.glob("*"))) if atheris else 0
+    tally = Tally(Path(found), Path(state), name.replace(".", "-"), known)
     warnings.simplefilter("ignore")
     if atheris is None:
         without_coverage(target, attempt, tally, float(seconds), random.Random(int(seed)))
         return
-    corpus = Path(scratch.name) / "corpus"
-    corpus.mkdir()
+    corpus.mkdir(parents=True, exist_ok=True)
+    whole = Path(scratch.name) / "whole"
+    whole.mkdir()
     for number, data in enumerate(target.seeds()):
-        (corpus / str(number)).write_bytes(data)
+        (whole / str(number)).write_bytes(data)
 
     def feed(data: bytes) -> None:
         tally.count(attempt(target, data), data)
@@ -92,7 +97,7 @@ def main() -> None:
         return atheris.Mutate(data, most)
 
     flags = ["-max_len=65536", f"-max_total_time={seconds}", f"-seed={seed}", "-rss_limit_mb=8192", "-timeout=60"]
-    atheris.Setup([sys.argv[0], *flags, "-print_final_stats=1", str(corpus)], feed, custom_mutator=spoil)
+    atheris.Setup([sys.argv[0], *flags, str(corpus), str(whole)], feed, custom_mutator=spoil)
     atheris.Fuzz()
 
 

@@ -11,5 +11,5 @@ def fails(block: list[int]) -> list[int]:
     raise ZeroDivisionError(block[0])
 
 
-def fails_at(start: int, stop: int) -> int:
+def fails_at(start: int, block: list[int]) -> int:
     raise ZeroDivisionError(start)

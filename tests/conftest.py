@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+import caches
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun by nohup, or in a script's background
     signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # ONNX Runtime's own, should a test import it by itself
@@ -45,9 +47,21 @@ def has(name: str) -> bool:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
+        if item.get_closest_marker("long") and not os.environ.get("LINEWISE_LONG_TESTS"):
+            item.add_marker(
+                pytest.mark.skip(
+                    reason="left out so that all end in 20 minutes: LINEWISE_LONG_TESTS=1, or make test-long"
+                )
+            )
         for name, reason in LEFT_OUT.items():
             if item.get_closest_marker(name) and not has(name):
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_collection_finish() -> None:
+    """Speeds are taken from three rounds: studies in tests are many, and few of them look at speed."""
+    if stopwatch := sys.modules.get("linewise.study.stopwatch"):
+        stopwatch.ROUNDS.update(dict.fromkeys(stopwatch.ROUNDS, 3))
 
 
 @pytest.fixture(autouse=True)
@@ -59,9 +73,11 @@ def subnormal_numbers() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Each test decodes into a cache of its own."""
-    cache = tmp_path_factory.mktemp("cache")
+def own_cache(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """Each test has a cache of its own; one that is marked `cold` begins with nothing compiled."""
+    cache = caches.begin(tmp_path_factory, cold=request.node.get_closest_marker("cold") is not None)
     monkeypatch.setenv("LINEWISE_CACHE", str(cache))
     return cache
 

@@ -192,6 +192,28 @@ def test_train_is_told_to_mlflow(tmp_path: Path, linewise) -> None:
     }
 
 
+def test_a_run_that_goes_on_tells_each_epoch_once(tmp_path: Path, linewise) -> None:
+    board, run = f"tensorboard:{tmp_path / 'tb'}", tmp_path / "mine" / "one"
+    options = ["--model", "gru:hidden=8", "--epochs", "30", "--checkpoint-every", "0", "--out", str(run)]
+    command = [sys.executable, "-m", "linewise", "train", "digits", *options, "--log", board]
+    launcher = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not any(e.Tags()["scalars"] for e in read_tensorboard(tmp_path / "tb").values()):
+        assert launcher.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    launcher.terminate()
+    assert launcher.wait(30) == 143
+    before = len(read_tensorboard(tmp_path / "tb")["one"].Scalars("train_loss"))
+    assert 1 <= before < 30
+
+    said = linewise("train", "--resume", run, "--log", board)
+    assert said.code == 0, said.err
+    (events,) = read_tensorboard(tmp_path / "tb").values()
+    assert [e.step for e in events.Scalars("train_loss")] == list(range(1, 31))
+    assert [e.step for e in events.Scalars("final/validation_accuracy")] == [30]
+
+
 class Broken(Tracker):
     """Fails or sleeps at everything."""
 

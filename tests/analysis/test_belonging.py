@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,12 +29,17 @@ def write(path: Path, **changes: object) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
-@pytest.fixture
-def study(tmp_path: Path) -> Path:
-    path = make_study(tmp_path, errors={"lstm": 0.2, "cnn": 0.1}, readers=("lstm",))
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = make_study(tmp_path_factory.mktemp("whole"), errors={"lstm": 0.2, "cnn": 0.1}, readers=("lstm",))
     add_tuning(path, {"lstm": [0.9, 0.8], "cnn": [0.9, 0.8]})
     build(path)
     return path
+
+
+@pytest.fixture
+def study(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / whole.name))
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,11 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from linewise.analysis.intervals import (
+    Interval,
     accuracy,
+    bonett_price,
     clopper_pearson,
+    describe,
     difference,
     family,
     family_difference,
@@ -21,6 +24,11 @@ from linewise.analysis.intervals import (
 def test_wilson_is_scipys(right: int, n: int) -> None:
     theirs = stats.binomtest(right, n).proportion_ci(method="wilson")
     assert wilson(right, n) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+
+
+def test_wilson_ends_at_0_and_1_without_rounding() -> None:
+    for n in range(1, 300):
+        assert (wilson(0, n)[0], wilson(n, n)[1]) == (0.0, 1.0)
 
 
 def test_one_seed_is_wilson_and_says_so() -> None:
@@ -48,8 +56,9 @@ def test_several_seeds_are_wilson_with_an_effective_number_by_hand() -> None:
     assert (found.num_seeds, found.num_images, found.covers_seeds) == (3, 60, True)
 
 
-def half_width(per_image_N: np.ndarray, networks: list[np.ndarray]) -> float:
-    """Of a 95 % interval, from sums of squares: each variance with its own quantile, the rest taken off the seeds."""
+def half_width(per_image_N: np.ndarray, networks: list[np.ndarray], confidence: float = 0.95) -> float:
+    """Of an interval of at most 95 %, from sums of squares: each variance with its own quantile, the rest taken off
+    the seeds."""
     images, seeds, rest = per_image_N.var(ddof=1) / len(per_image_N), [], 0.0
     for correct_SN in networks:
         num, n = correct_SN.shape
@@ -60,8 +69,51 @@ def half_width(per_image_N: np.ndarray, networks: list[np.ndarray]) -> float:
     df = total**2 / sum(v**2 / d for v, d in seeds)
     share = 1 - min(1, rest / images) ** 2 / 3
     of_seeds = max(0, total - share * rest)
-    z, t = stats.t.ppf(0.975, len(per_image_N) - 1), stats.t.ppf(0.975, df)
+    z, t = (stats.t.ppf((1 + confidence) / 2, freedom) for freedom in (len(per_image_N) - 1, df))
     return float(np.sqrt(z**2 * (images - min((1 - share) * rest, of_seeds)) + t**2 * of_seeds))
+
+
+def test_another_confidence() -> None:
+    rng = np.random.default_rng(2)
+    a, b = rng.random((3, 50)) < 0.9, rng.random((2, 50)) < 0.6
+    wrong = [np.arange(200) % every != 0 for every in (10, 3)]
+    theirs = stats.binomtest(180, 200).proportion_ci(0.5, method="wilson")
+    one = accuracy(wrong[0][None], 0.5)
+    assert wilson(180, 200, 0.5) == (one.low, one.high) == pytest.approx((theirs.low, theirs.high))
+    assert clopper_pearson(180, 200, 0.5) == pytest.approx(proportion_confint(180, 200, 0.5, method="beta"))
+    half = half_width(a.mean(0) - b.mean(0), [a, b], 0.5)
+    two = difference(a, b, 0.5)
+    assert (two.low, two.high) == pytest.approx((two.estimate - half, two.estimate + half))
+    z, p, half = stats.norm.ppf(0.75), a.mean(), half_width(a.mean(0), [a], 0.5)
+    many, effective = accuracy(a, 0.5), z**2 * p * (1 - p) / half**2
+    assert (many.low, many.high) == pytest.approx(
+        proportion_confint(p * effective, effective, 0.5, method="wilson")
+    )
+    one_each = difference(wrong[0][None], wrong[1][None], 0.5)
+    padded = np.concatenate([wrong[0] * 1.0 - wrong[1], [1, -1]])
+    low, high = stats.norm.interval(0.5, padded.mean(), padded.std() / np.sqrt(202))
+    assert (one_each.low, one_each.high) == pytest.approx((low, high))
+    assert bonett_price(wrong[0] * 1.0 - wrong[1], 0.5) == (one_each.low, one_each.high)
+
+
+def test_a_difference_is_no_larger_than_one() -> None:
+    right, wrong = np.ones((1, 4)), np.zeros((1, 4))
+    forth, back = difference(right, wrong), difference(wrong, right)
+    assert (forth.estimate, forth.high, back.estimate, back.low) == (1.0, 1.0, -1.0, -1.0)
+    padded = np.array([1, 1, 1, 1, 1, -1])
+    assert (
+        forth.low == -back.high == pytest.approx(padded.mean() - stats.norm.ppf(0.975) * padded.std() / np.sqrt(6))
+    )
+
+
+def test_in_words() -> None:
+    assert describe(Interval(0.98764, 0.98496, 0.99023, 10_000, 3, True)) == "98.76 % (98.50 to 99.02)"
+
+
+def test_an_interval_that_touches_zero_does_not_exclude_it() -> None:
+    ends = [(0.0, 0.1), (-0.1, 0.0), (-0.1, 0.1), (0.01, 0.1), (-0.1, -0.01)]
+    found = [Interval(0.0, low, high, 10, 3, True).excludes_zero for low, high in ends]
+    assert found == [False, False, False, True, True]
 
 
 def test_all_right_everywhere_is_not_certainty() -> None:
@@ -120,6 +172,11 @@ def test_a_family_is_the_mean_of_its_networks() -> None:
     assert (found.num_seeds, found.num_images, found.covers_seeds) == (2, 80, True)
     assert family([a]) == accuracy(a)
     assert not family([a, b[:1]]).covers_seeds
+    per_image_N = (a[0] * 1.0 + b[0]) / 2  # one seed each: images alone, with Student's quantile
+    half, p = stats.t.ppf(0.975, 79) * per_image_N.std(ddof=1) / np.sqrt(80), per_image_N.mean()
+    effective = stats.norm.ppf(0.975) ** 2 * p * (1 - p) / half**2
+    pair = family([a[:1], b[:1]])
+    assert (pair.low, pair.high) == pytest.approx(proportion_confint(p * effective, effective, method="wilson"))
     assert family([a[:1], b[:1]]).low < (a[0].mean() + b[0].mean()) / 2
 
 

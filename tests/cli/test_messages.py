@@ -127,7 +127,7 @@ def test_an_output_that_cannot_be_written(linewise: Callable) -> None:
     said = linewise("compare", "digits", "--out", "file/study")
     assert said.code == 2
     assert said.err == (
-        "error: file/study: cannot be written (Not a directory)\n  to mend:  choose another --out\n"
+        "error: file/study: cannot be written (Not a directory)\n  to mend:  make it writable, or choose another --out\n"
     )
 
 

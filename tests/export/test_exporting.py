@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+import caches
 from linewise.export import exporting, parity
 from linewise.export.exporting import check, export_run, label_of
 from linewise.export.forms import plan
@@ -31,7 +32,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("export") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LINEWISE_CACHE", str(folder.parent / "cache"))
+        patch.setenv("LINEWISE_CACHE", str(caches.begin(tmp_path_factory)))
         words = ["linewise", "train", "digits", "--model", "lstm:hidden=8", "--epochs", "1", "--out", str(folder)]
         patch.setattr("sys.argv", words)
         with contextlib.suppress(SystemExit):

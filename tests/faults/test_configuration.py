@@ -108,7 +108,9 @@ def test_an_output_that_may_not_be_written(linewise: Callable, monkeypatch: pyte
         with without_rights():
             monkeypatch.setenv("LINEWISE_CACHE", str(folder / "cache"))
             said = refused(linewise, folder, 2, verb, "digits", "--out", "locked/study")
-        assert said == ("locked/study: cannot be written (Permission denied)\n  to mend:  choose another --out")
+        assert said == (
+            "locked/study: cannot be written (Permission denied)\n  to mend:  make it writable, or choose another --out"
+        )
 
 
 def test_an_output_that_holds_something_else(linewise: Callable, tmp_path: Path) -> None:

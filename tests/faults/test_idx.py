@@ -41,7 +41,7 @@ def folder(root: Path, images: bytes | None = None, labels: bytes | None = None)
     return root
 
 
-WHOLE, PACKED = idx(IMAGES), gzip.compress(idx(IMAGES))
+WHOLE, PACKED = idx(IMAGES), gzip.compress(idx(IMAGES), mtime=0)
 DECLARED = "\n  expected: 1,200 bytes after the header (40×6×5 values of 1 byte)" + AGAIN
 
 
@@ -49,7 +49,7 @@ DECLARED = "\n  expected: 1,200 bytes after the header (40×6×5 values of 1 byt
     ("images", "message"),
     [
         (b"", "is empty\n  expected: an IDX file" + AGAIN),
-        (gzip.compress(b""), "is empty\n  expected: an IDX file" + AGAIN),
+        (gzip.compress(b"", mtime=0), "is empty\n  expected: an IDX file" + AGAIN),
         (WHOLE[:16], "1,200 bytes are missing" + DECLARED),
         (WHOLE[:-1], "1 byte is missing" + DECLARED),
         (
@@ -58,7 +58,7 @@ DECLARED = "\n  expected: 1,200 bytes after the header (40×6×5 values of 1 byt
             "\n  expected: nothing after the values" + AGAIN,
         ),
         (
-            gzip.compress(WHOLE) + gzip.compress(b"\n"),
+            gzip.compress(WHOLE, mtime=0) + gzip.compress(b"\n", mtime=0),
             "goes on after the 1,200 bytes that its header declares (40×6×5 values of 1 byte)"
             "\n  expected: nothing after the values" + AGAIN,
         ),
@@ -91,7 +91,7 @@ DECLARED = "\n  expected: 1,200 bytes after the header (40×6×5 values of 1 byt
             "\n  to mend:  the download led to a web page; download the file itself",
         ),
         (
-            gzip.compress(PACKED),
+            gzip.compress(PACKED, mtime=0),
             "starts with the bytes 1f 8b 08 00\n  expected: an IDX file: 00 00, a type and a number of dimensions",
         ),
     ],

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -44,6 +47,62 @@ def test_while_it_is_held_a_signal_waits(signum: int, raised: type[BaseException
             stop.check()
     assert steps == 3
     assert not stop.held
+
+
+@pytest.mark.parametrize("first", [False, True], ids=["alone", "second"])
+@pytest.mark.parametrize(("signum", "raised"), BOTH)
+def test_a_signal_between_any_two_statements_is_heard_once_and_handlers_go_back(
+    signum: int, raised: type[BaseException], first: bool
+) -> None:
+    """Sent before each line of `heeded` in turn; before and after it others hear it. Or as the second one."""
+    code = Stop.heeded.__wrapped__.__code__  # type: ignore[attr-defined]
+    heard: list[int] = []
+    before, traced = signal.signal(signum, lambda signum, frame: heard.append(signum)), sys.gettrace()
+    outer, at, line, stopped = handlers(), 0, 0, 0
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal line
+        if frame.f_code is code and event == "line":
+            line += 1
+            if line == at:
+                signal.raise_signal(signum)
+        return trace if frame.f_code is code else None
+
+    try:
+        while line >= at:  # at the end there are no more lines
+            stop, at, line = Stop(), at + 1, 0
+            sys.settrace(trace)
+            try:
+                with stop.heeded():
+                    if first:
+                        signal.raise_signal(signum)
+            except raised:
+                stopped += 1
+            finally:
+                sys.settrace(traced)
+            assert (handlers(), stop.signum, stop.held) == (outer, 0, False), at
+            assert first or stopped + len(heard) == (at if line >= at else at - 1), at
+            assert not first or stopped == at, at
+    finally:
+        signal.signal(signum, before)
+    assert at > 15
+
+
+@pytest.mark.parametrize(("signum", "raised"), BOTH)
+def test_an_error_does_not_hide_that_it_was_asked_to_stop(signum: int, raised: type[BaseException]) -> None:
+    stop, error = Stop(), ValueError("a step that failed")
+    with pytest.raises(raised) as caught, stop.heeded():
+        stop.hold()
+        signal.raise_signal(signum)
+        raise error
+    assert caught.value.__cause__ is error
+    assert stop.signum == 0
+
+
+def test_stopped_because_another_process_was_asked() -> None:
+    with pytest.raises(SystemExit) as caught, Stop().heeded():
+        raise Stopped
+    assert caught.value.code == 143
 
 
 def test_a_second_ctrl_c_does_not_wait_and_a_second_sigterm_changes_nothing() -> None:

@@ -55,6 +55,11 @@ def test_no_planted_secret_is_shown(secret: str) -> None:
         assert TAIL.upper() not in shown.upper(), address
 
 
+def test_what_a_driver_takes_for_the_host_is_masked() -> None:
+    said = "failed to resolve host 'heim@nohost.invalid'"
+    assert mask(said, "postgresql://me:ge@heim@nohost.invalid/d") == "failed to resolve host '***@nohost.invalid'"
+
+
 @given(secret=SECRETS)
 def test_no_message_repeats_a_planted_secret(secret: str) -> None:
     doubled = secret.replace("{", "{{").replace("}", "}}")

@@ -108,7 +108,7 @@ def test_an_lstm_trained_on_mnist_reads_drawings(linewise, tmp_path: Path, mnist
     from linewise.study.prediction import answers_of
 
     run = tmp_path / "run"
-    said = linewise("train", mnist_dir, "--epochs", 2, "--out", run)
+    said = linewise("train", mnist_dir, "--images", 15000, "--epochs", 3, "--out", run)
     assert said.code == 0, said.err
     saved = load_model(run)
     preprocessing = Preprocessing.model_validate(saved.card.preprocessing)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from linewise.foundations.errors import ConfigError, DataError
 from linewise.images import Preprocessing, SplitOptions, check, load, load_for
+from linewise.images.sources import digits
 
 IMAGES = np.random.default_rng(8).integers(0, 256, (60, 6, 6), np.uint8)
 LABELS = np.arange(60) % 3
@@ -29,6 +32,14 @@ def test_digits_are_those_of_scikit_learn():
         for image, k in zip(original["images"], original["target"], strict=True)
     )
     assert here.max() == 255
+
+
+def test_digits_are_the_same_where_their_file_has_moved(monkeypatch: pytest.MonkeyPatch):
+    images, labels = digits.embedded_digits()
+    monkeypatch.setattr(digits, "INSIDE", Path("elsewhere.csv.gz"))
+    again, labels_again = digits.embedded_digits()
+    np.testing.assert_array_equal(images, again, strict=True)
+    np.testing.assert_array_equal(labels, labels_again, strict=True)
 
 
 def test_seal():

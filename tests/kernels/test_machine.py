@@ -115,6 +115,7 @@ def compiled_anew() -> Iterator[None]:
     forget()
 
 
+@pytest.mark.cold
 @pytest.mark.usefixtures("compiled_anew")
 def test_code_is_kept_and_a_damaged_file_is_made_again(own_cache: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="linewise")

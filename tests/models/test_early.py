@@ -50,7 +50,7 @@ def images(count: int, seed: int) -> torch.Tensor:
     skipping=st.booleans(),
     seed=st.integers(0, 30),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_it_stops_where_full_reading_was_sure(
     name: str, count: int, doubt: float | None, skipping: bool, seed: int
 ) -> None:

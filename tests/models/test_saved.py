@@ -14,7 +14,8 @@ import torch
 from safetensors.torch import save as to_bytes
 
 from linewise.foundations.errors import SavedModelError
-from linewise.models import create_model
+from linewise.models import create, create_model
+from linewise.models.network import Network, NetworkConfig
 from linewise.models.saved import load_model, save_model
 
 
@@ -182,3 +183,62 @@ def test_a_study_or_a_file_in_place_of_a_run(folder: Path, tmp_path: Path) -> No
     with pytest.raises(SavedModelError) as refused:
         load_model(folder / "model.json")
     assert str(refused.value).splitlines()[0] == f"{folder / 'model.json'}: is a file, no folder"
+
+
+@pytest.mark.parametrize(
+    ("runs", "asked", "example"),
+    [
+        (["runs/gru-0", "runs/lstm-1"], ".", "runs/gru-0"),
+        (["runs/gru-0", "runs/lstm-1"], "runs/lstm-2", "runs/lstm-1"),
+        (["runs/gru-0", "runs/lstm-1"], "runs/nothing-like-it", None),
+        ([], "runs/lstm-0", None),
+    ],
+    ids=["a study", "the nearest beside it", "none is near", "none at all"],
+)
+def test_where_no_model_is_a_run_is_named(
+    tmp_path: Path, runs: list[str], asked: str, example: str | None
+) -> None:
+    for run in runs:
+        (tmp_path / run).mkdir(parents=True)
+        (tmp_path / run / "model.json").write_text("{}")
+    with pytest.raises(SavedModelError) as caught:
+        load_model(tmp_path / asked)
+    named = f"{tmp_path / example}" if example else "STUDY/runs/lstm-0"
+    assert (caught.value.found, caught.value.where) == ("no such file", str(tmp_path / asked / "model.json"))
+    assert caught.value.mend == f"name a run's folder, such as {named}"
+
+
+def test_what_it_was_trained_on_and_which_weights_are_kept(folder: Path) -> None:
+    card = load_model(folder).card
+    assert card.trained == {"data": "none"}
+    assert load_model(folder, sha256=card.sha256).card == card
+    with pytest.raises(SavedModelError) as caught:
+        load_model(folder, sha256="0" * 64)
+    assert str(caught.value) == (
+        f"{folder}: other weights than before (SHA-256 {card.sha256[:12]})\n"
+        "  expected: those with SHA-256 000000000000"
+    )
+
+
+def test_a_description_of_4_mib(folder: Path) -> None:
+    path = folder / "model.json"
+    path.write_text(path.read_text().ljust(2**22))
+    assert load_model(folder).card.class_names == ["a", "b", "c"]
+    path.write_text(path.read_text() + " ")
+    assert message(folder) == "model.json: larger than 4 MiB\n  expected: a short description of a model"
+
+
+def test_the_deepest_network_that_is_none_is_laid_out_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found by fuzzing: 1,024 cells without numbers, laid out twice, took more than a second."""
+    laid_out: list[object] = []
+    build = create._build
+
+    def count(config: NetworkConfig) -> Network:
+        laid_out.append(config)
+        return build(config)
+
+    monkeypatch.setattr(create, "_build", count)
+    sizes = {"hidden": 128, "layers": 256, "reading": "rows+columns"}
+    edit(folder, lambda card: card["network"].update(name="bigru", sizes=sizes))
+    assert "do not fit" in message(folder)
+    assert len(laid_out) == 1

@@ -19,6 +19,7 @@ TRAINED = [name for name in ALL if name != "majority"]
 LARGE = [
     name for name in ALL if name.startswith(("sequencer2d_s", "sequencer2d_m", "sequencer2d_l", "sequencer1d_s"))
 ]
+DEEP = [pytest.param(name, marks=pytest.mark.long if name in LARGE else []) for name in ALL if name != "majority"]
 PREPROCESSING = {"mean": [0.5], "std": [0.25]}
 
 
@@ -58,7 +59,7 @@ def test_runs_on_any_shape_it_accepts_and_gives_every_weight_a_gradient(
         assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in network.parameters())
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", DEEP)
 def test_learns_sixteen_images_by_heart(name: str) -> None:
     torch.manual_seed(0)
     size = side(name)
@@ -93,12 +94,19 @@ def test_saved_and_loaded_answers_are_bit_equal(name: str, tmp_path: Path) -> No
 
 
 SOLVED = [
-    (name, match, shape, budget)
+    pytest.param(
+        name,
+        match,
+        shape,
+        budget,
+        marks=[] if name not in LARGE and (match == "macs") == (shape[0] == 3) else pytest.mark.long,
+    )
     for name in ALL
     if NETWORKS[name].scale
     for match in ("params", "macs")
     for shape, budget in (((1, 28, 28), 80_000), ((3, 56, 28), 400_000))
-    # dozens of blocks are slow to count: the three depths differ in nothing else
+    # dozens of blocks are slow to count: the three depths differ in nothing else, and are left to `make test-long`,
+    # as the other half of the pairs of budget and shape
     if name not in LARGE or (shape[0] == 1 and (match == "params" or name.startswith("sequencer2d_s")))
 ]
 

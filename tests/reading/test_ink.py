@@ -72,7 +72,9 @@ def test_leading_blanks_by_a_loop(reading: str) -> None:
     for i, image_HWC in enumerate(images_NHWC[1:], start=1):
         image_HWC[rng.integers(0, 8), rng.integers(0, 8), i % 3] = 9
     readings = parse(reading)
-    for image_HWC, found in zip(images_NHWC, leading_blanks(images_NHWC, readings, [3, 0, 255]), strict=True):
+    blanks_N = leading_blanks(images_NHWC, readings, [3, 0, 255])
+    assert blanks_N.dtype == np.int64
+    for image_HWC, found in zip(images_NHWC, blanks_N, strict=True):
         pixels_PC = image_HWC.reshape(-1, 3)
         blank_T = [
             all((pixels_PC[p] == [3, 0, 255]).all() for r in readings for p in r.order(8, 8)[t] if p >= 0)

@@ -351,7 +351,7 @@ def test_rows_read_from_below_are_steps_and_not_numbered_as_rows(tmp_path: Path)
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [1280, 400, 360])
+@pytest.mark.parametrize("width", [1280, 360])
 def test_in_a_browser_nothing_is_cut_and_charts_lie_along_the_image(tmp_path: Path, width: int) -> None:
     long = [
         "a name that is far too long for any column of a page like this one",

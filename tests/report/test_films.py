@@ -22,7 +22,6 @@ from linewise.images import ImageSet, SplitOptions, load
 from linewise.report.charts.depth import RIGHT, WRONG
 from linewise.report.films import BAR_HEIGHT, FRAMES, GAP, PER_PAIR, REST, Film, PairFilms, pair_films
 from linewise.report.pictures import pictures
-from linewise.study import stopwatch
 from linewise.study.comparison import run_study
 from linewise.study.config import make_config
 from linewise.study.executors import InProcess
@@ -47,10 +46,7 @@ def digits() -> ImageSet:
 def study(digits: ImageSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("studies") / "digits"
     config = make_config(models=[*SEEN, "cnn"], seeds=1, epochs=1, budget=3000)
-    with pytest.MonkeyPatch.context() as patch:
-        for work in stopwatch.ROUNDS:  # speed is not looked at here
-            patch.setitem(stopwatch.ROUNDS, work, 2)
-        return run_study(digits, config, path, InProcess()).path
+    return run_study(digits, config, path, InProcess()).path
 
 
 def with_main(path: Path, label: str | None = None) -> tuple[Summary, Depth]:

@@ -45,7 +45,11 @@ def test_everyone_gets_their_own_answer_from_batches_of_one_model() -> None:
     desk = batcher(first, second, max_batch=8, wait_s=0.05, on_batch=sizes.append)
 
     async def ask() -> list[np.ndarray]:
-        return await asyncio.gather(*[desk.answer(f"m{1 + i % 2}", pixel(i, i + 100)) for i in range(40)])
+        first.go.clear()
+        asked = [asyncio.create_task(desk.answer(f"m{1 + i % 2}", pixel(i, i + 100))) for i in range(40)]
+        await asyncio.to_thread(first.begun.wait, 10)
+        first.go.set()
+        return await asyncio.gather(*asked)
 
     for i, answer_NK in enumerate(complete(ask())):
         assert answer_NK.tolist() == [[1 + i % 2, i], [1 + i % 2, i + 100]]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from linewise.foundations.errors import ConfigError, SavedModelError
+from linewise.foundations.errors import ConfigError, DataError, SavedModelError
 from linewise.foundations.folder import Run
 from linewise.foundations.records import Origin, RunRecord
 from linewise.foundations.seeds import stream
@@ -70,7 +70,7 @@ def test_the_command_says_that_it_is_not_the_same(first: Run, tmp_path: Path, li
     )
     assert RunRecord.load(tmp_path / "x" / "run.json").origin is not None
     said = linewise("extend", first.path, "--epochs", 1, "--out", tmp_path / "x")
-    assert (said.code, said.err.splitlines()[-2:]) == (
+    assert (said.code, said.err.splitlines()) == (
         2,
         [f"error: {tmp_path / 'x'}: is there already", "  to mend:  choose another --out"],
     )
@@ -83,6 +83,15 @@ def test_only_what_finished_is_extended(first: Run, tmp_path: Path) -> None:
     for name in ("model.json", "model.safetensors"):
         (copy / name).write_bytes((first.path / name).read_bytes())
     record.save(copy / "run.json")
+    with pytest.raises(DataError) as missing:
+        extend(tmp_path / "nosuch", 1)
+    assert str(missing.value) == (
+        f"{tmp_path / 'nosuch'}: no run here (no run.json)\n"
+        "  expected: a folder that `linewise train` wrote, or one under runs/ of a study"
+    )
+    (tmp_path / "study.json").touch()
+    with pytest.raises(DataError, match=r"a study, and no run\n  expected: one of the folders in .*/runs$"):
+        extend(tmp_path, 1)
     with pytest.raises(ConfigError, match=r"lr = 0\.0"):
         extend(first.path, 1, out=tmp_path / "y", lr=0.0)
     with pytest.raises(ConfigError) as caught:

@@ -13,10 +13,12 @@ from typing import Any
 import psutil
 import pytest
 
+import workers
+from linewise.foundations.disk import DiskError
 from linewise.foundations.errors import ConfigError, DataError
 from linewise.foundations.folder import StudyFolder
 from linewise.images import ImageSet, SplitOptions, load
-from linewise.study.comparison import run_study
+from linewise.study.comparison import Events, run_study
 from linewise.study.config import make_config
 from linewise.study.executors import InProcess
 
@@ -28,16 +30,18 @@ def digits() -> ImageSet:
     return load("digits", splits=SplitOptions(images=200))
 
 
+@pytest.mark.long  # as tests/faults/test_kills.py, which kills launchers, workers and writers
 def test_a_killed_launcher_takes_its_workers_with_it_and_the_study_goes_on(tmp_path: Path, linewise) -> None:
     study = tmp_path / "s"
     options = [
         "digits",
+        "--images=200",
         "--models",
         "lstm,linear",
         "--seeds",
         "1",
         "--epochs",
-        "300",
+        "100",
         "--no-report",
         "--out",
         str(study),
@@ -50,16 +54,16 @@ def test_a_killed_launcher_takes_its_workers_with_it_and_the_study_goes_on(tmp_p
     deadline = time.monotonic() + 60
     while not list(study.glob(".work/lstm-0.json")) and time.monotonic() < deadline:
         time.sleep(0.1)
-    workers = psutil.Process(launcher.pid).children(recursive=True)
+    begun = workers.of(launcher.pid)
     os.kill(launcher.pid, signal.SIGKILL)
     launcher.wait()
-    _, alive = psutil.wait_procs(workers, timeout=30)
-    assert workers
-    assert not [p for p in alive if "popen_loky" in " ".join(p.cmdline())]
+    _, alive = psutil.wait_procs(begun, timeout=30)
+    assert begun
+    assert not alive
     before = StudyFolder.open(study).runs()
     with (study / "study.json").open() as file:
-        assert '"epochs": 300' in file.read()
-    said = linewise("compare", *options[:2], "linear", *options[3:], "--jobs", "0")
+        assert '"epochs": 100' in file.read()
+    said = linewise("compare", *options[:3], "linear", *options[4:], "--jobs", "0")
     assert said.code == 0, said.err
     assert {r.path.name for r in StudyFolder.open(study).runs()} >= {r.path.name for r in before} | {"linear-0"}
 
@@ -101,13 +105,34 @@ def test_a_test_that_fails_is_said_and_done_again(
 
     with monkeypatch.context() as patch:
         patch.setattr(examination, "write_answers", broken)
-        with pytest.raises(ConfigError, match=r"the test was not completed: OSError: .*No space left on device"):
+        with pytest.raises(DiskError, match=r"the test was not completed: No space left on device"):
             run_study(digits, make_config(**DIALS), tmp_path / "s", InProcess())
     (run,) = StudyFolder.open(tmp_path / "s").runs()
     assert run.record.test_accuracy is None
     again = run_study(digits, make_config(**DIALS), tmp_path / "s", InProcess())
     assert again.runs()[0].record.test_accuracy is not None
     assert len(again.openings()) == 2
+
+
+def test_a_study_that_is_moved_while_it_runs_is_told_as_that_and_goes_on_there(
+    digits: ImageSet, tmp_path: Path
+) -> None:
+    config, study, elsewhere = make_config(**{**DIALS, "seeds": 3}), tmp_path / "s", tmp_path / "elsewhere"
+    with pytest.raises(DiskError) as caught:
+        run_study(digits, config, study, InProcess(), events=Events(ended=lambda *_: move(study, elsewhere)))
+    assert str(caught.value) == (
+        f"{study}: it was moved or removed in the meantime: no study.json there now\n"
+        "  to mend:  move it back; finished runs and trials are kept, and the same command with --out "
+        f"{study} goes on"
+    )
+    kept = StudyFolder.open(elsewhere).runs()
+    assert [run.path.name for run in kept] == ["linear-0"]
+    assert len(run_study(digits, config, elsewhere, InProcess()).runs()) == 3
+
+
+def move(study: Path, elsewhere: Path) -> None:
+    if not elsewhere.exists():
+        study.rename(elsewhere)
 
 
 def test_a_flipped_bit_in_a_finished_model_is_noticed_before_the_test(digits: ImageSet, tmp_path: Path) -> None:

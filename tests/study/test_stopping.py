@@ -54,7 +54,7 @@ def digits() -> ImageSet:
 def trained(digits: ImageSet, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder, runs = tmp_path_factory.mktemp("runs"), {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(single, "WorkerProcesses", lambda jobs, threads: InProcess())
+        patch.setattr(single, "WorkerProcesses", lambda jobs, threads, hang_s: InProcess())
         for name in READERS:
             config = make_config(models=[name], epochs=6, budget=6000, read_along=0.5)
             runs[name] = folder / name

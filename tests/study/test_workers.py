@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 import launchers
+from linewise.foundations.interrupts import STOP
 from linewise.foundations.records import RunRecord
 from linewise.images import SplitOptions, load
 from linewise.study.config import make_config, make_spec
-from linewise.study.executors import WorkerProcesses, load_parts
+from linewise.study.executors import InProcess, WorkerProcesses, load_parts
 from linewise.study.job import Job, share
+from linewise.study.watch import Vitals
+from linewise.study.worker import Worker
 
 HEAVY = {
     "torch._dynamo", "torch._inductor", "sympy", "scipy", "sklearn", "pandas", "matplotlib", "altair", "vl_convert",
@@ -65,3 +73,44 @@ def test_a_job_that_fails_leaves_the_workers_as_they_are(tmp_path: Path) -> None
         assert failures[0].startswith("FileNotFoundError: ")
         executor.run(launchers.leave_pid, [tmp_path / "there"], lambda job, failure: failures.append(failure))
     assert failures[1:] == [""]
+
+
+def test_a_worker_that_dies_while_it_is_looked_at_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deaths: list[int] = []
+    real = Worker.vitals
+
+    def look_and_kill(worker: Worker) -> Vitals | None:
+        vitals = real(worker)
+        if not deaths and worker._process is not None:
+            deaths.append(worker._process.pid)
+            os.kill(worker._process.pid, signal.SIGKILL)
+            while worker._pool._pending_work_items:  # loky gives up what the process had
+                time.sleep(0.01)
+        return vitals
+
+    monkeypatch.setattr(Worker, "vitals", look_and_kill)
+    ends, again = list[str](), list[str]()
+    with WorkerProcesses(1, 1) as executor:
+        executor.run(
+            launchers.leave_pid_slowly, [tmp_path / "pid"],
+            lambda job, failure: ends.append(failure), on_again=lambda job, cause: again.append(cause),
+        )  # fmt: skip
+    assert ends == [""]
+    assert len(again) == 1
+    assert again[0].startswith("its worker process was killed (SIGKILL)")
+    assert int((tmp_path / "pid").read_text()) not in deaths
+
+
+def test_here_a_job_that_fails_when_it_was_asked_to_stop_is_told_and_the_next_not_begun() -> None:
+    ends: list[tuple[str, str]] = []
+
+    def job(name: str) -> None:
+        STOP.hold()
+        signal.raise_signal(signal.SIGTERM)
+        raise ValueError(name)
+
+    with pytest.raises(SystemExit):
+        InProcess().run(job, ["first", "second"], lambda job, failure: ends.append((job, failure)))
+    assert [(name, failure.partition(" (")[0]) for name, failure in ends] == [("first", "ValueError: first")]

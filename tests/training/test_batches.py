@@ -96,6 +96,18 @@ def test_a_shift_moves_the_picture_and_repeats_the_border() -> None:
     assert len(found) == 25
 
 
+@pytest.mark.parametrize(("most", "shape"), [(1, (28, 28, 1)), (9, (8, 6, 3)), (64, (5, 7, 3)), (3, (1, 4, 1))])
+def test_a_shift_is_a_window_of_the_image_with_its_border_drawn_out(
+    most: int, shape: tuple[int, int, int]
+) -> None:
+    images_NHWC = np.random.default_rng(0).integers(0, 256, (33, *shape), dtype=np.uint8)
+    by_2N = torch.randint(-most, most + 1, (2, 33, 1), generator=generator(3))[:, :, 0].numpy() + most
+    shifted = augment(torch.from_numpy(images_NHWC), {"shift": most}, generator(3)).numpy()
+    for image_HWC, dy, dx, found in zip(images_NHWC, *by_2N, shifted, strict=True):
+        wide = np.pad(image_HWC, ((most, most), (most, most), (0, 0)), mode="edge")
+        np.testing.assert_array_equal(found, wide[dy : dy + shape[0], dx : dx + shape[1]])
+
+
 def test_a_flip_is_a_mirror_image_of_about_the_asked_share() -> None:
     x_BHWC = torch.from_numpy(colours(400)[0])
     flipped = augment(x_BHWC, {"flip": 0.5}, generator(0))

@@ -154,6 +154,33 @@ def test_stopped_among_the_validation_images(epoch: int, tmp_path: Path, monkeyp
     assert bits(*go("cnn", keeper)) == undisturbed("cnn")
 
 
+def test_stopped_because_of_another_rank_its_own_signal_does_not_end_the_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper, stop = keep(tmp_path)
+    stop.at_once = False
+    real = Checkpoints.save
+
+    def another_was_asked(taken: int, steps: int) -> None:
+        if taken == 3:
+            raise Stopped
+
+    def hear(checkpoints: Checkpoints, state: Any) -> None:
+        stop._hear(15, None)
+        real(checkpoints, state)
+
+    with pytest.raises(Stopped):
+        go("cnn", keeper, on_step=another_was_asked)
+    stop._hear(15, None)
+    stop.signum = 0
+    monkeypatch.setattr(Checkpoints, "save", hear)
+    keeper.save()
+    assert stop.signum == 15
+    monkeypatch.undo()
+    keeper, _ = keep(tmp_path)
+    assert bits(*go("cnn", keeper)) == undisturbed("cnn")
+
+
 def test_a_recorded_step_goes_on_to_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "make_step", lambda net, recipe, steps: Recorded(net, recipe, steps, Again()))
     whole = bits(*go("gru"))

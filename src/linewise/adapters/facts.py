@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from linewise.analysis.intervals import wilson
 from linewise.foundations.arrays import Predictions
 from linewise.foundations.folder import Run, StudyFolder
 from linewise.foundations.records import Epoch, ModelSpec, Recipe, StudySpec
@@ -125,6 +124,8 @@ def _parameters(run: Run) -> dict[str, str | int | float]:
 
 
 def _finals(run: Run, answers: dict[str, Predictions]) -> dict[str, float]:
+    from linewise.analysis.intervals import wilson  # SciPy; every study loads this module, few tell a tracker
+
     record = run.record
     finals: dict[str, float | None] = {
         "final/train_accuracy": record.train_accuracy,

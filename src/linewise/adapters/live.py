@@ -15,7 +15,7 @@ from linewise.adapters.facts import Facts, Identity
 from linewise.adapters.log import in_a_line, tell
 from linewise.adapters.tracker import Tracker, open_tracker
 from linewise.foundations.folder import Run
-from linewise.foundations.records import RunRecord, StudySpec
+from linewise.foundations.records import StudySpec
 from linewise.study.events import Events, both
 from linewise.study.heartbeat import Beat
 
@@ -113,4 +113,4 @@ class _Live:
             pass
 
     def _facts(self, path: Path) -> Facts:
-        return Facts.read(Run(path, RunRecord.load(path / "run.json")), self._class_names)
+        return Facts.read(Run.open(path), self._class_names)

@@ -8,7 +8,6 @@ from linewise.adapters.facts import Facts, Identity, names_for
 from linewise.adapters.tracker import Tracker, open_tracker
 from linewise.foundations.errors import ConfigError, DataError, LinewiseError
 from linewise.foundations.folder import Run, StudyFolder
-from linewise.foundations.records import RunRecord
 
 
 def log(path: str | Path, to: str) -> list[str]:
@@ -64,6 +63,6 @@ def _runs(path: Path) -> tuple[StudyFolder | None, list[Run]]:
             where=str(path),
             expected="a folder that `linewise compare` or `linewise train` wrote",
         )
-    run = Run(path, RunRecord.load(path / "run.json"))
+    run = Run.open(path)
     study = path.resolve().parent.parent
     return (None, [run]) if not (study / "study.json").is_file() else (StudyFolder.open(study), [run])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from linewise.adapters.facts import CURVES, Facts, Identity
 from linewise.adapters.tracker import Tracker, picture
 from linewise.foundations.records import Epoch
+from linewise.foundations.scratch import scratch
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -74,8 +74,8 @@ class MLflow(Tracker):
         for file in facts.files:
             self.client.log_artifact(run, str(file))
         if drawn := picture(facts):
-            with tempfile.TemporaryDirectory(prefix="linewise-") as folder:
-                path = Path(folder) / f"confusion-{drawn[0]}.png"
+            with scratch() as folder:
+                path = folder / f"confusion-{drawn[0]}.png"
                 path.write_bytes(drawn[1])
                 self.client.log_artifact(run, str(path))
         self.client.set_tag(run, RECORD, facts.record)

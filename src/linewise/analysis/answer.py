@@ -10,6 +10,7 @@ import numpy as np
 from linewise.analysis.beside import beside, best
 from linewise.analysis.evidence import Evidence, NetworkEvidence
 from linewise.analysis.intervals import Interval, accuracy, describe, difference
+from linewise.foundations.amounts import count
 
 Verdict = Literal["recurrent", "convolutional", "no difference shown", "one family", "nothing yet"]
 
@@ -143,27 +144,23 @@ def _above_chance(evidence: Evidence, reader: Interval) -> str:
 def _setting(evidence: Evidence, compared: list[NetworkEvidence]) -> str:
     spec = evidence.spec
     train = sum(spec.data.counts.get("train", {}).values())
-    epochs = f"{spec.recipe.epochs} epoch{'s' if spec.recipe.epochs != 1 else ''}"
+    epochs = count(spec.recipe.epochs, "epoch")
     parts = [_cost(evidence, compared), f"{train:,} training images", epochs, _seeds(evidence, compared)]
     if spec.tuning:
         trials = spec.tuning.trials
-        parts.append(f"settings of each network from {trials} trial{'s' if trials > 1 else ''}")
+        parts.append(f"settings of each network from {count(trials, 'trial')}")
     listed = ", ".join(part for part in parts if part)
     notes = [f"{listed[:1].upper()}{listed[1:]}."]
     for status in ("diverged", "failed"):
         lost = [r.path.name for n in evidence.networks for r in n.runs if r.record.status == status]
         if lost:
-            notes.append(f"{_runs(len(lost))} {status} and could not be counted: {', '.join(lost)}.")
+            notes.append(f"{count(len(lost), 'run')} {status} and could not be counted: {', '.join(lost)}.")
     missing = len(spec.models) * len(spec.seeds) - sum(len(network.runs) for network in evidence.networks)
     if missing > 0:
-        notes.append(f"{_runs(missing)} of the study still missing.")
+        notes.append(f"{count(missing, 'run')} of the study still missing.")
     if evidence.split != "test":
         notes.append("The test set has not been opened yet; networks were chosen on these same validation images.")
     return " ".join(notes)
-
-
-def _runs(count: int) -> str:
-    return f"{count} run{'s' if count > 1 else ''}"
 
 
 def _cost(evidence: Evidence, compared: list[NetworkEvidence]) -> str:

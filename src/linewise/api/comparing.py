@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from linewise.images import ImageSet
+    from linewise.study.config import CompareConfig
     from linewise.study.events import Events
+    from linewise.study.executors import Executor
 
 
 def compare(
@@ -22,6 +24,7 @@ def compare(
     *,
     out: str | Path | None = None,
     jobs: int | None = None,
+    on: str | None = None,
     size: tuple[int, int] | None = None,
     fit: Literal["letterbox", "crop", "stretch"] = "letterbox",
     data_dir: str | Path | None = None,
@@ -31,6 +34,7 @@ def compare(
     storage: str | None = None,
     seeds_at_once: int = 1,
     checkpoint_s: float = 30.0,
+    hang_s: float = 300.0,
     log: str | None = None,
     command: str = "linewise.compare(…)",
     events: Events | None = None,
@@ -43,6 +47,7 @@ def compare(
         labels: one label per image, with an array.
         out: the study's folder; going on with a study that is there. None makes a new one under `studies/`.
         jobs: worker processes; None as many as cores, 0 trains in this process.
+        on: a Ray cluster where runs are computed, `ray`, `HOST:PORT` or `ray://HOST:PORT`; see docs/cluster.md.
         size: height and width the networks see; None takes that of the images.
         fit: how images are brought to that size.
         data_dir: where named data sets lie.
@@ -52,6 +57,8 @@ def compare(
         storage: a database that keeps the trials of the tuning, `postgresql://…`, for several machines.
         seeds_at_once: final runs of one network trained as one computation; see docs/gpu.md.
         checkpoint_s: seconds from one checkpoint of a run to the next; see docs/reliability.md.
+        hang_s: seconds without a sign of life after which a worker process is stopped and its run tried again;
+            0: never.
         log: an experiment tracker that is told too, `tensorboard:FOLDER` or `mlflow:URI`; see docs/trackers.md.
         command: what is noted in the study as its origin.
         events: what to call as the study goes on.
@@ -67,7 +74,7 @@ def compare(
     """
     from linewise.adapters import open_tracker, telling
     from linewise.study.dials import make_config
-    from linewise.study.executors import load_parts, make_executor
+    from linewise.study.executors import load_parts
 
     config = make_config(**dials)
     if report:
@@ -76,7 +83,7 @@ def compare(
         require("tune")
     if log is not None:
         open_tracker(log)  # refused before hours of training, not after
-    with make_executor(jobs, config.threads) as executor:
+    with _executor(config, jobs, on, hang_s) as executor:
         if not out or not (Path(out) / "study.json").exists():  # else perhaps nothing is left to do
             executor.begin(load_parts, config.seeds * len(config.models))
         from linewise.study.comparison import run_study
@@ -101,12 +108,14 @@ def tune(
     trials: int = 20,
     out: str | Path | None = None,
     jobs: int | None = None,
+    on: str | None = None,
     size: tuple[int, int] | None = None,
     fit: Literal["letterbox", "crop", "stretch"] = "letterbox",
     data_dir: str | Path | None = None,
     image_options: dict[str, Any] | None = None,
     split_options: dict[str, Any] | None = None,
     storage: str | None = None,
+    hang_s: float = 300.0,
     command: str = "linewise.tune(…)",
     events: Events | None = None,
     **dials: Any,
@@ -133,15 +142,28 @@ def tune(
     """
     from linewise.study.comparison import run_tuning
     from linewise.study.config import make_config
-    from linewise.study.executors import make_executor
+    from linewise.study.executors import load_parts
 
     config = make_config(**dials, tune=trials)
     require("tune")
-    image_set = _load(images, labels, size, fit, data_dir, image_options, split_options, events)
-    path = Path(out) if out else fresh_folder(image_set.name)
-    with make_executor(jobs, config.threads) as executor:
+    with _executor(config, jobs, on, hang_s) as executor:
+        if not out or not (Path(out) / "study.json").exists():
+            executor.begin(load_parts, trials * len(config.models))
+        image_set = _load(images, labels, size, fit, data_dir, image_options, split_options, events)
+        path = Path(out) if out else fresh_folder(image_set.name)
         run_tuning(image_set, config, path, executor, command=command, events=events, storage=storage)
     return Study(path)
+
+
+def _executor(config: CompareConfig, jobs: int | None, on: str | None, hang_s: float) -> Executor:
+    from linewise.study.executors import make_executor
+
+    if on is not None and config.device != "cpu":
+        raise ConfigError(
+            f"--device {config.device}, and a cluster computes on processors", where=f"--on {on}",
+            mend="leave one of the two out",
+        )  # fmt: skip
+    return make_executor(jobs, config.threads, hang_s, on)
 
 
 def _load(

@@ -18,6 +18,7 @@ from linewise.cli import (
     log,
     models,
     predict,
+    ranks,
     readings,
     report,
     serve,
@@ -47,11 +48,12 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _main(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    pass
+    ranks.refuse_other_verbs(context.invoked_subcommand)
 
 
 app.command("compare")(compare.compare)

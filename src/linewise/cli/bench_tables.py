@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from linewise.cli.tables import console
+from linewise.foundations.amounts import count
 from linewise.foundations.bench import MANY, ONE, TRAIN, Bench, Spread
 
 HEADERS = [
@@ -52,7 +53,7 @@ def leaderboard_section(bench: Bench) -> tuple[str, str]:
     title = (
         f"{bench.date}, {env.processor}, {env.cores} cores: networks, {height}×{width}, batch {bench.batch_size}"
     )
-    threads = f"{env.threads} thread{'s' if env.threads > 1 else ''}"
+    threads = count(env.threads, "thread")
     return f"{title}, {threads}", "\n".join(lines).replace("\n\n\n", "\n\n") + "\n"
 
 
@@ -62,7 +63,7 @@ def machine(bench: Bench) -> str:
     budget = f"about {bench.budget:,} {bench.match}" if bench.budget else "widths as given"
     return (
         f"{env.processor}, {env.cores} cores, torch {env.torch}, Python {env.python}, linewise {env.linewise}; "
-        f"{height}×{width}, {budget}, batch {bench.batch_size}, {_threads(env.threads)}"
+        f"{height}×{width}, {budget}, batch {bench.batch_size}, {count(env.threads, 'thread')}"
     )
 
 
@@ -70,7 +71,7 @@ def probe_lines(bench: Bench) -> list[str]:
     """Rates of the matrix product and the convolution, by threads."""
     names = {"product": "a large matrix product", "convolution": "a 3×3 convolution"}
     return [
-        f"{names[p.kind]}, {_threads(p.threads)}: "
+        f"{names[p.kind]}, {count(p.threads, 'thread')}: "
         f"{_told(Spread.of([rate / 1e9 for rate in p.flops_per_s]), '.3g')} GFLOP/s"
         for p in bench.probes
     ]
@@ -120,10 +121,6 @@ def foot(bench: Bench) -> str:
         "second in training, forward and backward, as a share of the matrix product's on as many threads; of the "
         "best: of the faster of product and convolution."
     )
-
-
-def _threads(number: int) -> str:
-    return f"{number} thread{'s' if number > 1 else ''}"
 
 
 def _told(spread: Any, form: str) -> str:

@@ -55,6 +55,7 @@ def compare(
     skip_unreadable: o.SkipUnreadable = False,
     data_dir: o.DataDir = None,
     jobs: st.Jobs = "auto",
+    on: st.On = None,
     threads: o.Threads = 1,
     device: o.Device = "cpu",
     seeds_at_once: Annotated[
@@ -66,6 +67,7 @@ def compare(
         ),
     ] = 1,
     checkpoint_every: o.CheckpointEvery = o.CHECKPOINT_EVERY_S,
+    hang_limit: o.HangLimit = o.HANG_LIMIT_S,
     log: o.Log = None,
     report: Annotated[
         bool, typer.Option("--report/--no-report", help="Make the report.", rich_help_panel=RUNNING_PANEL)
@@ -87,7 +89,7 @@ def _compare(d: dict[str, Any]) -> None:
     from linewise.cli.tables import print_study
 
     out = st.study_folder(d)
-    with Display() as display, st.telling_how_to_go_on(out):
+    with st.telling_how_to_go_on(out), Display() as display:
         study = api.compare(
             d["data"],
             out=out,
@@ -97,6 +99,7 @@ def _compare(d: dict[str, Any]) -> None:
             tune=d["tune"],
             seeds_at_once=d["seeds_at_once"],
             checkpoint_s=d["checkpoint_every"],
+            hang_s=d["hang_limit"],
             log=d["log"],
             **st.arguments(d),
         )

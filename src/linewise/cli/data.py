@@ -85,6 +85,17 @@ def download(
     typer.echo(f"{name} is in {folder}")
 
 
+@app.command()
+def cache(
+    clear: Annotated[bool, typer.Option("--clear", help="Remove all of it; it is made anew when needed.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Decoded images and unpacked archives on this disk: number, size, source, last use."""
+    from linewise.cli.cached import show_cache
+
+    show_cache(clear, json)
+
+
 @app.command("list")
 def list_names(data_dir: o.DataDir = None) -> None:
     """Data sets known by name, and where they were found."""

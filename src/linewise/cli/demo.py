@@ -31,7 +31,7 @@ def demo(
     from linewise.api.folders import require
     from linewise.cli.display import Display
     from linewise.cli.serve import Options, open_server
-    from linewise.cli.words import count
+    from linewise.foundations.amounts import count
 
     require("serve")
 

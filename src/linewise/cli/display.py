@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from linewise.cli.trials import Trials
-from linewise.cli.words import count, duration
+from linewise.cli.words import duration
+from linewise.foundations.amounts import count
 from linewise.foundations.records import StudySpec
 from linewise.study.events import Events
 from linewise.study.heartbeat import Beat

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from linewise.cli import options as o
+
+if TYPE_CHECKING:
+    from linewise.foundations.records import StudySpec
 
 
 def extend(
@@ -30,13 +34,18 @@ def extend(
     from linewise.cli.train import tell, telling_how_to_resume
     from linewise.study.extension import extend as extend_run
 
-    with Display() as display, telling_how_to_resume():
-        display.say(
-            "the learning rate rises and falls once more from the weights of "
-            f"{run}: not the same as that many epochs in one piece"
-        )
+    with telling_how_to_resume(out), Display() as display:
+
+        def planned(spec: StudySpec, missing: list[str]) -> None:
+            display.say(
+                "the learning rate rises and falls once more from the weights of "
+                f"{run}: not the same as that many epochs in one piece"
+            )
+            display.events.planned(spec, missing)
+
+        events = replace(display.events, planned=planned)
         done = extend_run(
             run, epochs, out=out, lr=lr, data_dir=data_dir, threads=threads, device=device,
-            command=o.typed_command(), events=display.events, checkpoint_s=checkpoint_every,
+            command=o.typed_command(), events=events, checkpoint_s=checkpoint_every,
         )  # fmt: skip
     tell(done)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from linewise.foundations.amounts import count
+
 
 def log(
     study: Annotated[Path, typer.Argument(help="The folder of a study, or of a run.")],
@@ -16,4 +18,4 @@ def log(
     from linewise.adapters import log
 
     runs = log(study, to)
-    typer.echo(f"{len(runs)} run{'' if len(runs) == 1 else 's'} told to {to}")
+    typer.echo(f"{count(len(runs), 'run')} told to {to}")

@@ -94,6 +94,16 @@ CheckpointEvery = Annotated[
     float,
     typer.Option(min=0, help="Seconds from one checkpoint of a run to the next.", rich_help_panel=RUNNING_PANEL),
 ]
+HANG_LIMIT_S = 300.0
+HangLimit = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        help="Seconds without a sign of life after which a worker process is stopped and its run tried again; "
+        "0: never.",
+        rich_help_panel=RUNNING_PANEL,
+    ),
+]
 Log = Annotated[
     str | None,
     typer.Option(

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from linewise.cli.predict_forms import CSV, JSON, Lines
-from linewise.cli.words import count, visible
+from linewise.cli.words import visible
+from linewise.foundations.amounts import count
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,6 +12,7 @@ import typer
 
 from linewise.cli import options as o
 from linewise.foundations import defaults
+from linewise.foundations.amounts import count, parse_amount
 
 Models = Annotated[str, typer.Option(help="Networks, NAME[@READING][:SIZE=VALUE…], separated by commas.")]
 Match = Annotated[str, typer.Option(help="What is made equal: params, macs or none.")]
@@ -28,6 +29,13 @@ Config = Annotated[
 ]
 Jobs = Annotated[
     str, typer.Option(help="Runs side by side; auto: as many as cores.", rich_help_panel=o.RUNNING_PANEL)
+]
+On = Annotated[
+    str | None,
+    typer.Option(
+        help="A Ray cluster that computes the runs: ray (here), HOST:PORT or ray://HOST:PORT.",
+        rich_help_panel=o.RUNNING_PANEL,
+    ),
 ]
 ALL_MODELS = ",".join(defaults.MODELS)
 PLAIN = (
@@ -59,8 +67,6 @@ def study_folder(d: dict[str, Any]) -> Path:
 
 def arguments(d: dict[str, Any]) -> dict[str, Any]:
     """Options as typed, as keyword arguments of `linewise.compare` and `linewise.tune`."""
-    from linewise.foundations.amounts import parse_amount
-
     return {
         "jobs": parse_jobs(d["jobs"]),
         "data_dir": d["data_dir"],
@@ -75,13 +81,13 @@ def arguments(d: dict[str, Any]) -> dict[str, Any]:
         "augment": o.parse_augment(d["augment"]),
         "betas": o.parse_betas(d["betas"]),
         "read_along": defaults.READ_ALONG if d["read_along"] else 0.0,
-        **{k: d[k] for k in (*PLAIN, "tune_epochs", "tune_images", "storage")},
+        **{k: d[k] for k in (*PLAIN, "tune_epochs", "tune_images", "storage", "on")},
     }
 
 
 @contextmanager
 def telling_how_to_go_on(out: Path) -> Iterator[None]:
-    """Say after an interrupt what is kept."""
+    """Say after an interrupt what is kept; outside of the display, whose table would be drawn over it."""
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
@@ -90,7 +96,7 @@ def telling_how_to_go_on(out: Path) -> Iterator[None]:
         trials = "all ended trials and " if (out / "tuning").is_dir() else ""
         more = f", and {begun} not finished, up to a checkpoint" if begun else ""
         typer.echo(
-            f"interrupted; {trials}{runs} finished run{'' if runs == 1 else 's'} kept{more}. "
+            f"interrupted; {trials}{count(runs, 'finished run')} kept{more}. "
             f"The same command with --out {shlex.quote(str(out))} goes on.",
             err=True,
         )

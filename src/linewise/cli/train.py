@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,8 +14,10 @@ from linewise.foundations import defaults
 
 if TYPE_CHECKING:
     from linewise.foundations.folder import Run
+    from linewise.study.dials import CompareConfig
+    from linewise.training.groups import Group
 
-WITH_RESUME = ("resume", "data_dir", "threads", "device", "checkpoint_every")
+WITH_RESUME = ("resume", "data_dir", "threads", "device", "checkpoint_every", "hang_limit", "log")
 
 
 def train(
@@ -55,17 +57,17 @@ def train(
     threads: o.Threads = 1,
     device: o.Device = "cpu",
     checkpoint_every: o.CheckpointEvery = o.CHECKPOINT_EVERY_S,
+    hang_limit: o.HangLimit = o.HANG_LIMIT_S,
     log: o.Log = None,
 ) -> None:
     """Train one network and save it; the test set stays sealed."""
     if resume is not None:
-        _resume(context, resume, data_dir, checkpoint_every)
+        with telling_how_to_resume(resume):
+            _resume(context, resume, data_dir, checkpoint_every, hang_limit, log)
         return
-    from linewise.adapters import open_tracker, telling
-    from linewise.cli.display import Display
-    from linewise.images import ImageOptions, SplitOptions, load
+    from linewise.adapters import open_tracker
+    from linewise.cli.ranks import with_others
     from linewise.study.config import make_config
-    from linewise.study.single import run_path, train_one
 
     amount, counted = o.budget_and_match(budget, match)
     config = make_config(
@@ -89,51 +91,114 @@ def train(
     )
     if log is not None:
         open_tracker(log)
-    image_set = load(
-        data,
-        images=ImageOptions(**o.image_options(size, fit, channels, skip_unreadable)),
-        splits=SplitOptions(**o.split_options(images, validation, test, split_seed, allow_leaks)),
-        data_dir=data_dir,
-        progress=True,
-    )
-    with Display() as display, telling_how_to_resume():
+    with with_others(o.was_typed(context, "hang_limit")) as group:
+        options = (
+            o.image_options(size, fit, channels, skip_unreadable),
+            o.split_options(images, validation, test, split_seed, allow_leaks),
+        )
+        _train(data, *options, data_dir, config, seed, out, checkpoint_every, hang_limit, log, group)
+
+
+def _train(
+    data: str,
+    images: dict[str, Any],
+    splits: dict[str, Any],
+    data_dir: Path | None,
+    config: CompareConfig,
+    seed: int,
+    out: Path | None,
+    checkpoint_every: float,
+    hang_limit: float,
+    log: str | None,
+    group: Group | None,
+) -> None:
+    """Train one network, in a worker process or, where torchrun started this one, in a group of them."""
+    from linewise.adapters import telling
+    from linewise.cli.display import Display
+    from linewise.images import ImageOptions, SplitOptions, load
+    from linewise.study.single import run_path, train_one
+
+    with group.in_turn() if group else nullcontext():
+        image_set = load(
+            data, images=ImageOptions(**images), splits=SplitOptions(**splits), data_dir=data_dir, progress=True
+        )
+    path = out or run_path(image_set.name, config.models[0], seed)
+    with telling_how_to_resume(path), Display() as display:
         for warning in image_set.warnings:
             display.events.warned(warning)
-        path = out or run_path(image_set.name, config.models[0], seed)
-        with telling(log, path, display.events) as events:
-            run = train_one(
-                image_set, config, seed, path, command=o.typed_command(), events=events,
-                checkpoint_s=checkpoint_every,
-            )  # fmt: skip
-    tell(run)
+        with telling(log if first(group) else None, path, display.events) as events:
+            how: dict[str, Any] = {
+                "command": o.typed_command(), "events": events, "checkpoint_s": checkpoint_every
+            }  # fmt: skip
+            if group is None:
+                run = train_one(image_set, config, seed, path, hang_s=hang_limit, **how)
+            else:
+                from linewise.study.ranked import train_ranked
+
+                run = train_ranked(image_set, config, seed, path, group, **how)
+    if run:
+        tell(run)
 
 
-def _resume(context: typer.Context, run: Path, data_dir: Path | None, checkpoint_every: float) -> None:
+def first(group: Group | None) -> bool:
+    """Whether this process speaks for the run."""
+    return group is None or group.is_first
+
+
+def _resume(
+    context: typer.Context,
+    run: Path,
+    data_dir: Path | None,
+    checkpoint_every: float,
+    hang_limit: float,
+    log: str | None,
+) -> None:
     """Go on with a run; what decides it is not to be typed again."""
+    from linewise.adapters import open_tracker, telling
     from linewise.cli.display import Display
+    from linewise.cli.ranks import with_others
     from linewise.foundations.errors import ConfigError
     from linewise.study.single import resume
 
     typed = {name for name in context.params if o.was_typed(context, name)}
-    if others := sorted(typed - set(WITH_RESUME)):
+    shown = {p.name: max(p.opts, key=len) for p in context.command.params}
+    if others := sorted(shown[name] for name in typed - set(WITH_RESUME)):
         raise ConfigError(
             f"{', '.join(others)} together with --resume",
             where="--resume",
-            expected="nothing but --data-dir, --threads, --device and --checkpoint-every: the run knows the rest",
+            expected="nothing but --data-dir, --threads, --device, --checkpoint-every, --hang-limit and --log: "
+            "the run knows the rest",
         )
     given = {name: context.params[name] for name in ("threads", "device") if name in typed}
-    with Display() as display, telling_how_to_resume():
-        done = resume(run, data_dir=data_dir, events=display.events, checkpoint_s=checkpoint_every, **given)
-    tell(done)
+    if log is not None:
+        open_tracker(log)
+    with with_others(o.was_typed(context, "hang_limit")) as group:
+        log = log if first(group) else None
+        with Display() as display, telling(log, run, display.events) as events:
+            given |= {"data_dir": data_dir, "events": events, "checkpoint_s": checkpoint_every}
+            if group is None:
+                done = resume(run, hang_s=hang_limit, **given)
+            else:
+                from linewise.study.ranked import resume_ranked
+
+                done = resume_ranked(run, group, **given)
+        if done:
+            tell(done)
 
 
 @contextmanager
-def telling_how_to_resume() -> Iterator[None]:
-    """Say after an interrupt that the run can go on."""
+def telling_how_to_resume(run: Path | None) -> Iterator[None]:
+    """Say after an interrupt whether and how a run can go on; None where its folder is not known here.
+
+    Outside of the display, whose table would be drawn over it.
+    """
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
-        typer.echo("interrupted. `linewise train --resume RUN`, with the run's folder, goes on.", err=True)
+        if run is None or (run / "checkpoint" / "plan.json").is_file():
+            typer.echo(f"interrupted; it goes on with: linewise train --resume {run or 'RUN'}", err=True)
+        elif not (run / "run.json").is_file():
+            typer.echo("interrupted before it began; nothing was written", err=True)
         raise
 
 

@@ -11,7 +11,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from linewise.cli.words import count, duration, settings_text
+from linewise.cli.words import duration, settings_text
+from linewise.foundations.amounts import count
 from linewise.foundations.records import TuningPlan
 from linewise.foundations.tuning import NetworkTuning, TrialRecord, best_of
 from linewise.study.heartbeat import Beat

@@ -53,8 +53,10 @@ def tune(
     skip_unreadable: o.SkipUnreadable = False,
     data_dir: o.DataDir = None,
     jobs: st.Jobs = "auto",
+    on: st.On = None,
     threads: o.Threads = 1,
     device: o.Device = "cpu",
+    hang_limit: o.HangLimit = o.HANG_LIMIT_S,
 ) -> None:
     """Choose each network's settings by equally many trials on training and validation images."""
     from linewise.cli.configuration import merge
@@ -67,15 +69,19 @@ def _tune(d: dict[str, Any]) -> None:
     from linewise.cli.display import Display
 
     out = st.study_folder(d)
-    with Display() as display, st.telling_how_to_go_on(out):
-        study = api.tune(d["data"], trials=d["trials"], out=out, events=display.events, **st.arguments(d))
+    with st.telling_how_to_go_on(out), Display() as display:
+        study = api.tune(
+            d["data"], trials=d["trials"], out=out, events=display.events, hang_s=d["hang_limit"],
+            **st.arguments(d),
+        )  # fmt: skip
     _print(study, d)
 
 
 def _print(study: Study, d: dict[str, Any]) -> None:
     from linewise.analysis.intervals import wilson
     from linewise.cli.tables import console
-    from linewise.cli.words import count, settings_text
+    from linewise.cli.words import settings_text
+    from linewise.foundations.amounts import count
 
     record, out = study.tuning, console()
     assert record is not None

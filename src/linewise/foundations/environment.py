@@ -12,12 +12,15 @@ from linewise.foundations.records import Environment
 from linewise.foundations.version import version
 
 
-def environment(threads: int, *, kernels: str, guarantee: str = "", device: str = "cpu") -> Environment:
+def environment(
+    threads: int, *, kernels: str, guarantee: str = "", device: str = "cpu", ranks: int = 1
+) -> Environment:
     """This machine and the packages that matter.
 
     Args:
         kernels: how recurrent layers are computed, `linewise.kernels.described()`.
         device: where networks are computed, in words.
+        ranks: processes that train one network together.
     """
     return Environment(
         linewise=version(),
@@ -28,6 +31,7 @@ def environment(threads: int, *, kernels: str, guarantee: str = "", device: str 
         processor=processor(),
         cores=os.cpu_count() or 1,
         threads=threads,
+        ranks=ranks,
         device=device,
         kernels=kernels,
         guarantee=guarantee,

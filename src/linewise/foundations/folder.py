@@ -46,6 +46,24 @@ class Run:
     path: Path
     record: RunRecord
 
+    @classmethod
+    def open(cls, path: Path) -> Run:
+        """The run in an existing folder.
+
+        Raises:
+            DataError: the folder holds no run, or its record is damaged.
+        """
+        if not (path / "run.json").is_file():
+            study = (path / "study.json").is_file()
+            raise DataError(
+                "a study, and no run" if study else "no run here (no run.json)",
+                where=str(path),
+                expected=f"one of the folders in {path / 'runs'}"
+                if study
+                else "a folder that `linewise train` wrote, or one under runs/ of a study",
+            )
+        return cls(path, RunRecord.load(path / "run.json"))
+
     @property
     def label(self) -> str:
         return self.record.model.label

@@ -29,46 +29,60 @@ class Stop:
     """Whether this process was asked to stop, and whether it may stop at once.
 
     Attributes:
+        at_once: a signal that is not held ends what is going on; ranks, which have to agree, have another answer.
         signum: the signal that asked; 0 where none did.
         held: a step is being taken: a signal is noted, and `check` obeys it. A second Ctrl-C does not wait.
     """
 
+    at_once = True
+
     def __init__(self) -> None:
-        self.signum, self.held, self._remembers = 0, False, False
+        self.signum, self.held, self._remembers, self._leaving = 0, False, False, False
 
     def check(self) -> None:
         """Obey a signal that was noted."""
         if self.signum:
             raise Stopped(self.signum)
 
+    def hold(self) -> None:
+        """Note signals from now on."""
+        self.held = True
+
     @contextmanager
     def heeded(self) -> Iterator[None]:
         """While a task goes on, signals raise `Stopped` in it; to the caller this is KeyboardInterrupt or
-        SystemExit. Only the main thread hears signals; in others nothing changes."""
+        SystemExit, with the error as its cause that the task had then. Only the main thread hears signals; in
+        others nothing changes."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
         found = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
         before = {s: handler for s, handler in found.items() if handler not in (None, signal.SIG_IGN)}
+        asked, error = 0, None
         try:
-            for signum in before:
-                signal.signal(signum, self._hear)
-            self.check()
-            yield
-            if not self._remembers:
+            try:
+                self.held = self._leaving = False
+                for signum in before:
+                    signal.signal(signum, self._hear)
                 self.check()
+                yield
+            finally:
+                self.held = self._leaving = True  # while handlers go back it is noted, and obeyed after that
         except Stopped as stopped:
             if self._remembers:
                 raise
-            if stopped.signum == signal.SIGINT:
-                raise KeyboardInterrupt from None
-            raise SystemExit(128 + stopped.signum) from None
+            asked = stopped.signum
+        except Exception as raised:
+            error = raised
+            raise
         finally:
-            for signum, handler in before.items():
+            for signum, handler in reversed(before.items()):  # Ctrl-C last: its own handler raises
                 signal.signal(signum, handler)
-            self.held = False
+            self.held = self._leaving = False
             if not self._remembers:
-                self.signum = 0
+                asked, self.signum = asked or self.signum, 0
+                if asked:
+                    raise _for_callers(asked) from error
 
     def serve(self, ready: Path) -> None:
         """Become a worker: Ctrl-C is for the launcher alone, which sends SIGTERM; once sent, no task is begun.
@@ -87,11 +101,17 @@ class Stop:
 
     def _hear(self, signum: int, frame: FrameType | None) -> None:
         again, self.signum = bool(self.signum), self.signum or signum
+        if self._leaving:
+            return
         if again:  # what was begun by the first is being done, such as a checkpoint
             if signum == signal.SIGINT:
                 raise Stopped(signum)
         elif not self.held:
             raise Stopped(signum)
+
+
+def _for_callers(signum: int) -> BaseException:
+    return KeyboardInterrupt() if signum == signal.SIGINT else SystemExit(128 + signum)
 
 
 STOP = Stop()

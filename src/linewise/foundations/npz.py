@@ -52,6 +52,10 @@ class Npz:
         self._archive, self._size, self._left = archive, size, max(free_bytes, BOMB_RATIO * size)
         self.names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
 
+    def size(self, name: str) -> int:
+        """Bytes of an array, as the archive's table says."""
+        return self._archive.getinfo(f"{name}.npy").file_size
+
     def read(self, name: str) -> np.ndarray:
         """One array.
 

@@ -42,7 +42,9 @@ def _spans(address: str) -> list[tuple[int, int]]:
     start = len(scheme) + len(mark)
     found: list[tuple[int, int]] = []
     # To the last @: a password may hold one that ought to be %40. To the first: what SQLAlchemy takes for it.
-    for pattern in () if scheme.endswith("sqlite") else (r"[^:]*:(.+)@", r"[^:]*:([^@]+)@"):
+    # Between the two: what a driver then takes for a part of the host, and says that it cannot find.
+    patterns = (r"[^:]*:(.+)@", r"[^:]*:([^@]+)@", r"[^:]*:[^@]+@(.+)@")
+    for pattern in () if scheme.endswith("sqlite") else patterns:
         found += [user.span(1) for user in [re.match(pattern, rest, flags=re.DOTALL)] if user]
     for option in re.finditer(r"[?&]([^=&?]*)=([^&]+)", rest):
         name = unquote_plus(option[1]).lower()

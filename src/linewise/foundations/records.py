@@ -265,7 +265,12 @@ class StudySpec(Record):
 
 
 class Environment(Record):
-    """Where a run ran."""
+    """Where a run ran.
+
+    Attributes:
+        threads: of each process.
+        ranks: processes that trained it together, each with its part of every batch.
+    """
 
     linewise: str
     python: str
@@ -275,6 +280,7 @@ class Environment(Record):
     processor: str
     cores: int
     threads: int
+    ranks: int = Field(1, ge=1)
     device: str = "cpu"
     kernels: str = ""
     guarantee: str = ""
@@ -352,6 +358,7 @@ class RunRecord(Record):
 
     Accuracies are fractions of 1. `train_accuracy` is measured in evaluation mode after the last epoch.
     A diverged or failed run keeps its place, with `reason`. `origin` is the run that it extends, if any.
+    `retried` says why earlier attempts came to nothing: a worker process that was killed, or hung.
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -370,6 +377,7 @@ class RunRecord(Record):
     validation_accuracy: float | None = Field(None, ge=0, le=1)
     test_accuracy: float | None = Field(None, ge=0, le=1)
     origin: Origin | None = None
+    retried: list[str] = []
 
 
 class Opening(Record):

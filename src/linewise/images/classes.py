@@ -59,8 +59,7 @@ def to_indices(
     Raises:
         DataError: the two sets of classes differ.
     """
-    present, inverse = np.unique(labels_N, return_inverse=True)
-    here, known = set(present.tolist()), set(class_names)
+    here, known = set(labels_N.tolist()), set(class_names)
     if here != known:
         said = []
         if extra := in_order(here - known):
@@ -74,4 +73,4 @@ def to_indices(
             mend="give both the same classes, by the same names",
         )
     position = {name: i for i, name in enumerate(class_names)}
-    return np.array([position[name] for name in present.tolist()], np.int64)[inverse]
+    return np.fromiter(map(position.__getitem__, labels_N.tolist()), np.int64, len(labels_N))

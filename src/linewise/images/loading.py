@@ -14,7 +14,9 @@ from linewise.images.checking.check import DataCheck, Duplicates, Remark, find_d
 from linewise.images.checking.duplicates import fingerprint, groups_of
 from linewise.images.checking.findings import Findings
 from linewise.images.classes import check_classes, in_order, to_indices
+from linewise.images.files.entries import Names
 from linewise.images.files.geometry import settle
+from linewise.images.mapped import joined, select
 from linewise.images.options import ImageOptions, SplitOptions
 from linewise.images.preprocessing import Geometry, Preprocessing
 from linewise.images.sets import Chosen, ImageSet, Part, SealedPart
@@ -190,7 +192,7 @@ class Draft:
         sizes = self.findings.sizes.copy()
         found.geometry = self.request.geometry or settle(sizes, coloured, self.request.options, self.findings)
         for raw in found.parts.values():
-            raw.images_NHWC = found.geometry.conform(raw.images_NHWC)
+            raw.images_NHWC = found.geometry.conform(np.asarray(raw.images_NHWC))
 
     def _part(self, raw: RawPart, split: str) -> Part:
         source = "the model" if self.request.geometry else "the training images"
@@ -204,13 +206,13 @@ class Draft:
     def whole(self, found: Found) -> Part:
         """All images of all splits."""
         raws = [found.parts[s] for s in SPLITS if s in found.parts]
-        names = [name for raw in raws for name in raw.names or []]
-        joined = RawPart(
-            raws[0].images_NHWC if len(raws) == 1 else np.concatenate([raw.images_NHWC for raw in raws]),
+        names = [name for raw in raws for name in raw.names or []] if len(raws) > 1 else raws[0].names
+        whole = RawPart(
+            joined([raw.images_NHWC for raw in raws]),
             np.concatenate([raw.labels_N for raw in raws]),
             names or None,
         )
-        return self._part(joined, "given")
+        return self._part(whole, "given")
 
     def split(self, found: Found) -> None:
         """Take the missing splits from the training images, by content."""
@@ -296,7 +298,9 @@ class Draft:
 
 
 def _subset(part: Part, index_n: np.ndarray) -> Part:
-    """Some images of a part: a view where they lie together, else a copy in memory."""
+    """Some images of a part: a copy in memory, or on disk where the part is."""
     whole = len(index_n) == len(part)
-    names = [part.names[i] for i in index_n.tolist()] if part.names and not whole else part.names
-    return Part(part.images_NHWC if whole else part.images_NHWC[index_n], part.labels_N[index_n], names)
+    names = part.names
+    if names and not whole:
+        names = names.take(index_n) if isinstance(names, Names) else [str(names[i]) for i in index_n.tolist()]
+    return Part(part.images_NHWC if whole else select(part.images_NHWC, index_n), part.labels_N[index_n], names)

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from linewise.foundations.records import Record
+from linewise.images.mapped import Images, in_blocks
 from linewise.images.options import Fit, ImageOptions
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ class Geometry(Record):
     width: int = Field(ge=1)
     channels: int = Field(ge=1, le=3)
     fit: Fit = "letterbox"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.height, self.width, self.channels
 
     def apply(self, image: Image) -> np.ndarray:
         """Bring one image to this shape.
@@ -72,11 +77,10 @@ class Preprocessing(Geometry):
         return self
 
     @classmethod
-    def measure(cls, geometry: Geometry, images_NHWC: np.ndarray) -> Preprocessing:
+    def measure(cls, geometry: Geometry, images_NHWC: Images) -> Preprocessing:
         """From the training images, uint8 `NHWC`; exact, by counting values."""
         counts = np.zeros((geometry.channels, 256), np.int64)
-        for start in range(0, len(images_NHWC), 2048):
-            block = np.asarray(images_NHWC[start : start + 2048])
+        for block in in_blocks(images_NHWC):
             for channel in range(geometry.channels):
                 counts[channel] += np.bincount(block[..., channel].ravel(), minlength=256)
         value = np.arange(256) / 255

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
 from linewise.foundations.records import DataRecord
+from linewise.images.mapped import Images
 
 if TYPE_CHECKING:
     from linewise.images.preprocessing import Preprocessing
@@ -19,14 +20,15 @@ class Part:
     """Images of one split.
 
     Attributes:
-        images_NHWC: uint8, one channel (grey) or three; may be a read-only memory map.
+        images_NHWC: uint8, one channel (grey) or three; in memory, a read-only memory map, or `Mapped`, which is
+            indexed like an array and reads from disk what is asked for.
         labels_N: int64, indices into the class names.
         names: where the images come from, relative to the data, where there are such names.
     """
 
-    images_NHWC: np.ndarray
+    images_NHWC: Images
     labels_N: np.ndarray
-    names: list[str] | None = None
+    names: Sequence[str] | None = None
 
     def __len__(self) -> int:
         return len(self.labels_N)

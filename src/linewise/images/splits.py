@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from linewise.foundations.amounts import count
 from linewise.foundations.errors import ConfigError, DataError
 from linewise.foundations.names import shown
 from linewise.foundations.seeds import stream
-from linewise.images.checking.findings import plural
 from linewise.images.options import SplitOptions
 
 SHARE = 0.2
@@ -66,7 +66,7 @@ def plan(
     for k, size in enumerate(pool.num_groups()):
         if size < len(wanted):
             raise DataError(
-                f"class {shown(repr(class_names[k]))} has {plural(int(size), 'different image')}, "
+                f"class {shown(repr(class_names[k]))} has {count(int(size), 'different image')}, "
                 f"too few to divide into {' and '.join(wanted)} images",
                 where=where,
                 expected=f"at least {len(wanted)}",
@@ -110,27 +110,35 @@ def _number(option: float | int | None, default: float | int, size: int, split: 
 
 
 class _Pool:
-    """Images not yet given to a split, as groups of equal images per class."""
+    """Images not yet given to a split, as groups of equal images per class; groups in the order of their first."""
 
     def __init__(self, labels_N: np.ndarray, group_N: np.ndarray, num_classes: int) -> None:
-        order_N = np.argsort(group_N, kind="stable")
-        starts_G = np.flatnonzero(np.diff(group_N[order_N], prepend=-1))
-        members = np.split(order_N, starts_G[1:])
-        self._left: list[list[np.ndarray]] = [[] for _ in range(num_classes)]
-        for member in sorted(members, key=lambda m: int(m[0])):
-            self._left[labels_N[member[0]]].append(member)
+        _, first_G, inverse_N = np.unique(group_N, return_index=True, return_inverse=True)
+        order_G = np.argsort(first_G)
+        number_G = np.empty_like(order_G)
+        number_G[order_G] = np.arange(len(order_G))
+        self._group_N = number_G[inverse_N]
+        self._size_G = np.bincount(self._group_N)
+        label_G = labels_N[first_G[order_G]]
+        self._left = [np.flatnonzero(label_G == k) for k in range(num_classes)]
 
     def num_groups(self) -> list[int]:
         return [len(groups) for groups in self._left]
 
     def _sizes(self) -> np.ndarray:
-        return np.array([sum(len(g) for g in groups) for groups in self._left])
+        return np.array([self._size_G[groups].sum() for groups in self._left])
 
     def __len__(self) -> int:
         return int(self._sizes().sum())
 
     def rest(self) -> np.ndarray:
-        return _joined([group for groups in self._left for group in groups])
+        return self._images(self._left)
+
+    def _images(self, groups: list[np.ndarray]) -> np.ndarray:
+        """The images of these groups, ascending."""
+        chosen_G = np.zeros(len(self._size_G), bool)
+        chosen_G[np.concatenate(groups)] = True
+        return np.flatnonzero(chosen_G[self._group_N])
 
     def proportional(self, number: int) -> np.ndarray:
         """Images per class, in proportion, at least one each; by largest remainders."""
@@ -160,19 +168,16 @@ class _Pool:
         generator = np.random.Generator(np.random.PCG64(seed))
         taken: list[np.ndarray] = []
         for k, groups in enumerate(self._left):
-            chosen, number, quota = set(), 0, int(quota_K[k])
+            sizes, quota = self._size_G[groups].tolist(), int(quota_K[k])
+            chosen_g, number, left = np.zeros(len(groups), bool), 0, len(groups)
             for i in generator.permutation(len(groups)).tolist():
-                if number == quota or len(groups) - len(chosen) <= keep:
+                if number == quota or left <= keep:
                     break
-                if number + len(groups[i]) <= quota:
-                    chosen.add(i)
-                    number += len(groups[i])
-            if not chosen and len(groups) > keep:  # no group is small enough
-                chosen.add(min(range(len(groups)), key=lambda i, groups=groups: len(groups[i])))
-            taken += [groups[i] for i in sorted(chosen)]
-            self._left[k] = [group for i, group in enumerate(groups) if i not in chosen]
-        return _joined(taken)
-
-
-def _joined(groups: list[np.ndarray]) -> np.ndarray:
-    return np.sort(np.concatenate(groups)) if groups else np.empty(0, np.int64)
+                if number + sizes[i] <= quota:
+                    chosen_g[i] = True
+                    number, left = number + sizes[i], left - 1
+            if not number and len(groups) > keep:  # no group is small enough
+                chosen_g[int(np.argmin(sizes))] = True
+            taken.append(groups[chosen_g])
+            self._left[k] = groups[~chosen_g]
+        return self._images(taken)

@@ -115,13 +115,17 @@ def _build(config: NetworkConfig) -> Network:
     return network
 
 
-def refuse_giants(config: NetworkConfig, bytes_each: int) -> None:
+def refuse_giants(config: NetworkConfig, bytes_each: int) -> Network:
     """Refuse a network larger than half the memory, before anything is allocated.
+
+    Returns:
+        it, as `create_on_meta` makes it.
 
     Raises:
         ConfigError: with its size and that of the memory.
     """
-    parameters = sum(p.numel() for p in create_on_meta(config).parameters())
+    ghost = create_on_meta(config)
+    parameters = sum(p.numel() for p in ghost.parameters())
     needed, memory = bytes_each * parameters, _memory_bytes()
     if needed > MEMORY_SHARE * memory:
         raise ConfigError(
@@ -130,6 +134,7 @@ def refuse_giants(config: NetworkConfig, bytes_each: int) -> None:
             expected=f"at most half of this machine's {memory / 2**30:,.0f} GiB",
             mend="choose smaller sizes",
         )
+    return ghost
 
 
 def _memory_bytes() -> int:

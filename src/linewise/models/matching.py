@@ -7,7 +7,7 @@ from typing import Any
 from linewise.foundations.errors import ConfigError
 from linewise.foundations.records import Match, ModelSpec
 from linewise.models.cost import cost_of, macs_of, parameters_of
-from linewise.models.create import BYTES_TO_TRAIN, create_on_meta, refuse_giants
+from linewise.models.create import BYTES_TO_TRAIN, refuse_giants
 from linewise.models.network import NETWORKS, NetworkConfig, check_sizes
 
 TOLERANCE = 0.01
@@ -51,9 +51,9 @@ def specify(
     if match != "none" and budget is not None:
         solved, note = solver.solve(budget)
         miss = solver.amount(solved) / budget - 1
-    refuse_giants(solver.config(solved), BYTES_TO_TRAIN)
+    ghost = refuse_giants(solver.config(solved), BYTES_TO_TRAIN)
     cost = cost_of(solver.config(solved))
-    family = create_on_meta(solver.config(solved)).family or NETWORKS[name].family
+    family = ghost.family or NETWORKS[name].family
     return ModelSpec(label=label or name, name=name, family=family, sizes=solved, cost=cost, miss=miss, note=note)
 
 

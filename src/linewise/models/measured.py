@@ -57,7 +57,7 @@ class Measured:
         if storage._cdata not in self.seen:
             self.seen[storage._cdata] = storage  # kept alive, so that no address is used twice
             self.saved_bytes += storage.nbytes()
-        return tensor
+        return tensor.detach()  # an output that is kept as it is keeps its graph, which keeps it, for ever
 
     def _shortened(self, layer: nn.RNNBase) -> Callable[[Tensor], tuple[Tensor, Any]]:
         whole: Callable[[Tensor], tuple[Tensor, Any]] = layer.forward

@@ -25,7 +25,7 @@ from linewise.foundations.errors import ConfigError, SavedModelError
 from linewise.foundations.names import shown
 from linewise.foundations.records import Record, describe
 from linewise.images.preprocessing import Preprocessing
-from linewise.models.create import BYTES_TO_KEEP, create_model, create_on_meta, refuse_giants
+from linewise.models.create import BYTES_TO_KEEP, create_model, refuse_giants
 from linewise.models.network import NETWORKS, Network, NetworkConfig, check_shape, check_sizes
 
 FORMAT_VERSION = 1
@@ -121,8 +121,7 @@ def load_model(folder: str | Path, *, sha256: str = "") -> Saved:
     try:
         check_shape(config.name, config.num_classes, config.in_chans, config.img_size)
         config = config.model_copy(update={"sizes": check_sizes(config.name, config.sizes)})
-        refuse_giants(config, BYTES_TO_KEEP)
-        ghost = create_on_meta(config).state_dict()
+        ghost = refuse_giants(config, BYTES_TO_KEEP).state_dict()
     except ConfigError as error:
         raise SavedModelError(
             error.found, where=str(folder / "model.json"), expected=error.expected, mend=error.mend

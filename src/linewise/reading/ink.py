@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from linewise.images.mapped import Images, in_blocks
 from linewise.reading.base import PADDING, Reading
 
 FAINT = 25
@@ -15,7 +16,7 @@ CHUNK = 1 << 20
 some moments, so that more of them leave the processor's cache."""
 
 
-def inked_steps(images_NHWC: np.ndarray, readings: Sequence[Reading]) -> tuple[np.ndarray, np.ndarray]:
+def inked_steps(images_NHWC: Images, readings: Sequence[Reading]) -> tuple[np.ndarray, np.ndarray]:
     """The first and the last step that is not blank, from 1, for each image.
 
     A step is blank where every pixel is within 25 levels of the image's most frequent value (of each channel).
@@ -39,24 +40,34 @@ def inked_steps(images_NHWC: np.ndarray, readings: Sequence[Reading]) -> tuple[n
     return first_N, last_N
 
 
-def common_background(images_NHWC: np.ndarray) -> list[int] | None:
+def common_background(images_NHWC: Images) -> list[int] | None:
     """The pixel of which blank steps consist: most frequent value of most images, per channel; None if no image
     consists of it by half.
 
     Args:
         images_NHWC: uint8.
     """
-    images_NPC = np.asarray(images_NHWC).reshape(len(images_NHWC), -1, images_NHWC.shape[3])
-    pixels_XC, counts_X = np.unique(_background(images_NPC), axis=0, return_counts=True)
+    background_NC = np.concatenate([_background(_flat(block)) for block in in_blocks(images_NHWC, CHUNK)])
+    pixels_XC, counts_X = np.unique(background_NC, axis=0, return_counts=True)
     pixel_C = pixels_XC[counts_X.argmax()]
-    share_N = (images_NPC == pixel_C).all(axis=2).mean(axis=1)
-    return pixel_C.tolist() if (share_N > 0.5).any() else None
+    half = any(((_flat(b) == pixel_C).all(axis=2).mean(axis=1) > 0.5).any() for b in in_blocks(images_NHWC, CHUNK))
+    return pixel_C.tolist() if half else None
 
 
-def leading_blanks(images_NHWC: np.ndarray, readings: Sequence[Reading], pixel_C: Sequence[int]) -> np.ndarray:
+def leading_blanks(images_NHWC: Images, readings: Sequence[Reading], pixel_C: Sequence[int]) -> np.ndarray:
     """How many steps at the beginning of each image hold this pixel and nothing else, int64 `N`."""
+    found = [_leading_blanks(block, readings, pixel_C) for block in in_blocks(images_NHWC, CHUNK)]
+    return np.concatenate(found) if found else np.zeros(0, np.int64)
+
+
+def _flat(images_NHWC: np.ndarray) -> np.ndarray:
+    """Images `NPC`."""
+    return images_NHWC.reshape(len(images_NHWC), -1, images_NHWC.shape[3])
+
+
+def _leading_blanks(images_NHWC: np.ndarray, readings: Sequence[Reading], pixel_C: Sequence[int]) -> np.ndarray:
     height, width = images_NHWC.shape[1:3]
-    images_NPC = np.asarray(images_NHWC).reshape(len(images_NHWC), -1, images_NHWC.shape[3])
+    images_NPC = _flat(images_NHWC)
     other_NP = np.pad((images_NPC != np.asarray(pixel_C)).any(axis=2), ((0, 0), (0, 1)), constant_values=False)
     count_N, still_N = np.zeros(len(other_NP), dtype=np.int64), np.ones(len(other_NP), dtype=bool)
     for order in zip(*(reading.order(height, width) for reading in readings), strict=True):
@@ -67,7 +78,7 @@ def leading_blanks(images_NHWC: np.ndarray, readings: Sequence[Reading], pixel_C
 
 
 def _inked(images_NHWC: np.ndarray, orders: list[np.ndarray]) -> np.ndarray:
-    images_NPC = np.asarray(images_NHWC).reshape(len(images_NHWC), -1, images_NHWC.shape[3])
+    images_NPC = _flat(images_NHWC)
     far_NPC = np.abs(images_NPC.astype(np.int16) - _background(images_NPC)[:, None]) > FAINT
     ink_NP = np.pad(far_NPC.any(axis=2), ((0, 0), (0, 1)))  # padding, at -1, is blank
     assert PADDING == -1

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from linewise.foundations.atomic import write_json, write_text
+from linewise.foundations.disk import watched
 from linewise.foundations.errors import missing_extra
 from linewise.foundations.folder import StudyFolder
 
@@ -33,6 +34,7 @@ def build(study: Path, *, figures: bool = True) -> Path:
     Raises:
         DataError: the folder holds no study, or a record is damaged.
         ConfigError: the extra `report` is not installed.
+        DiskError: the disk is full or fails; the study itself is whole.
     """
     folder = StudyFolder.open(study)
     try:
@@ -45,13 +47,14 @@ def build(study: Path, *, figures: bool = True) -> Path:
     from linewise.report.drawing import Drawing
     from linewise.report.results import write_results
 
-    with Drawing(folder.report_path / "figures") if figures else nullcontext() as drawing:
-        summary = summarise(folder)
-        more, text = _page(summary, drawing.add if drawing else lambda charts: None)
-    write_results(summary, folder.report_path, {section.id: section.json for section in more})
-    write_json(folder.report_path / "verdict.json", summary.verdicts.as_json(summary))
     page = folder.report_path / "index.html"
-    write_text(page, text)
+    with watched(folder.report_path, f"the study is whole, and `linewise report {study}` makes its report"):
+        with Drawing(folder.report_path / "figures") if figures else nullcontext() as drawing:
+            summary = summarise(folder)
+            more, text = _page(summary, drawing.add if drawing else lambda charts: None)
+        write_results(summary, folder.report_path, {section.id: section.json for section in more})
+        write_json(folder.report_path / "verdict.json", summary.verdicts.as_json(summary))
+        write_text(page, text)
     return page
 
 

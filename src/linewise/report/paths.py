@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from linewise.foundations.amounts import count
 from linewise.foundations.atomic import replace_file
 
 SIDE = 280
@@ -148,7 +149,7 @@ def _frame(path: ReadingPath, start: int, end: int) -> Image.Image:
     left = round(canvas.width * start / path.num_steps)
     draw.rectangle((left, top, max(left + 2, right - 1), top + SEQUENCE_HEIGHT - 1), outline=MARK, width=2)
     numbers = path.order_TP.shape[1] * path.image_HWC.shape[2]
-    text = f"step {end} of {path.num_steps}, {numbers} number{'s' if numbers > 1 else ''} each"
+    text = f"step {end} of {path.num_steps}, {count(numbers, 'number')} each"
     font = ImageFont.load_default(size=12)
     draw.text((0, top + SEQUENCE_HEIGHT + 3), text, fill=INK, font=font)
     return picture

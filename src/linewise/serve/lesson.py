@@ -98,7 +98,8 @@ def learn(
     started = datetime.now(UTC).isoformat(timespec="seconds")
     job = lesson.job
     images_NHWC, labels_N = (
-        np.repeat(a, lesson.copies, axis=0) for a in (lesson.training.images_NHWC, lesson.training.labels_N)
+        np.repeat(np.asarray(a), lesson.copies, axis=0)
+        for a in (lesson.training.images_NHWC, lesson.training.labels_N)
     )
     mean, std = job.data.preprocessing["mean"], job.data.preprocessing["std"]
     training = Batches(images_NHWC, labels_N, mean, std)

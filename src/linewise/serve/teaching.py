@@ -12,6 +12,7 @@ import shutil
 import tempfile
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -20,6 +21,7 @@ import numpy as np
 
 from linewise.foundations.errors import LinewiseError
 from linewise.foundations.records import Epoch
+from linewise.foundations.scratch import scratch
 from linewise.serve.batching import Batcher
 from linewise.serve.desk import Desk, Served
 from linewise.serve.errors import Refused
@@ -91,7 +93,8 @@ class Teaching:
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
         self._thread: threading.Thread | None = None
-        self._workplace: tempfile.TemporaryDirectory[str] | None = None
+        self._kept = ExitStack()
+        self._workplace: Path | None = None
         self._count = 0
         self._taught: dict[str, Progress] = {}
 
@@ -126,10 +129,8 @@ class Teaching:
                 self._count += 1
                 name = f"taught-{self._count}"
             if self._workplace is None:
-                self._workplace = tempfile.TemporaryDirectory(
-                    prefix="linewise-taught-", ignore_cleanup_errors=True
-                )
-            lesson = Lesson.of(name, Path(self._workplace.name), class_names, drawings, self.threads)
+                self._workplace = self._kept.enter_context(scratch())
+            lesson = Lesson.of(name, self._workplace, class_names, drawings, self.threads)
             self.progress = Progress(
                 phase="training",
                 model=name,
@@ -174,8 +175,7 @@ class Teaching:
         self.cancel()
         if self._thread is not None:
             self._thread.join(timeout_s)
-        if self._workplace is not None:
-            self._workplace.cleanup()
+        self._kept.close()
 
     def _teach(self, lesson: Lesson) -> None:
         until = time.monotonic() + MOST_S

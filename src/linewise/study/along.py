@@ -11,6 +11,7 @@ from linewise.foundations.errors import ConfigError
 from linewise.foundations.folder import Run
 from linewise.foundations.records import DataRecord, ModelSpec, StudySpec
 from linewise.images.batches import Batches
+from linewise.images.mapped import Images
 from linewise.models import Network
 from linewise.models.create import create_on_meta
 from linewise.models.network import READS_STEP_BY_STEP, NetworkConfig, check_sizes
@@ -79,7 +80,7 @@ def choose_films(runs: list[Run], indices_G: np.ndarray) -> np.ndarray:
     return np.array(sorted({i for images in pairs for i, _ in images.most_common(each)}), dtype=np.int64)
 
 
-def film(runs: list[Run], indices_G: np.ndarray, images_NHWC: np.ndarray, data: DataRecord) -> Films:
+def film(runs: list[Run], indices_G: np.ndarray, images_NHWC: Images, data: DataRecord) -> Films:
     """Probabilities after each step, at most 64 of them, by the first seed of each reader.
 
     Args:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from linewise.foundations.disk import error_for, staying, watched
 from linewise.foundations.errors import ConfigError
 from linewise.foundations.folder import Run, StudyFolder
 from linewise.foundations.records import Opening, StudySpec
@@ -24,12 +25,14 @@ from linewise.study.heartbeat import Listener
 from linewise.study.job import Job, share
 from linewise.study.lock import hold
 from linewise.study.resume import reconcile
-from linewise.study.storage import log_opening, sweep, write_failed, write_films, write_gallery
+from linewise.study.storage import log_opening, sweep, write_failed, write_films, write_gallery, write_retries
 from linewise.study.together import Group, grouped, run_group
 from linewise.study.tuning import tune
-from linewise.study.tuning.storage import parse_address
+from linewise.study.tuning.storage import reach
 from linewise.study.tuning.tune import tuned
 from linewise.training.keeping import EVERY_S
+
+GOES_ON = "finished runs and trials are kept, and the same command with --out {} goes on"
 
 
 def run_study(
@@ -57,13 +60,14 @@ def run_study(
 
     Raises:
         ConfigError: the folder holds something else or another study, is in use, or cannot be written.
+        DiskError: the disk is full or fails; what is finished is kept.
     """
     events = events or Events()
     if seeds_at_once < 1:
         raise ConfigError(f"{seeds_at_once}", where="--seeds-at-once", expected="a number from 1")
     spec = reconcile(path, make_spec(config, images.record, command))
-    _check_storage(spec, storage)
-    with _begun(path, spec, events) as (folder, workplace):
+    _check_storage(spec, storage, path)
+    with watched(path, GOES_ON.format(path)), _begun(path, spec, events) as (spec, folder, workplace):
         tuning = None
         if spec.tuning:
             compile_kernels(spec.models, spec.data, events)
@@ -96,16 +100,17 @@ def run_tuning(
             expected="a network with trained parameters",
         )
     spec = reconcile(path, wanted.model_copy(update={"seeds": []}))
-    _check_storage(spec, storage)
-    with _begun(path, spec, events) as (folder, workplace):
+    _check_storage(spec, storage, path)
+    with watched(path, GOES_ON.format(path)), _begun(path, spec, events) as (spec, folder, workplace):
         compile_kernels(spec.models, spec.data, events)
         return tune(folder, spec, images, executor, workplace, events, storage=storage)
 
 
-def _check_storage(spec: StudySpec, storage: str | None) -> None:
-    """Refuse a wrong address before anything is written."""
+def _check_storage(spec: StudySpec, storage: str | None, path: Path) -> None:
+    """Refuse a wrong address, and one that does not answer, before a study is begun."""
     if storage and spec.tuning:
-        parse_address(storage)
+        if not StudyFolder(path).spec_path.exists():
+            reach(storage)
     elif storage:
         raise ConfigError(
             "nothing is tuned, so no trials to keep", where="--storage", mend="give --tune, such as 20"
@@ -113,12 +118,12 @@ def _check_storage(spec: StudySpec, storage: str | None) -> None:
 
 
 @contextmanager
-def _begun(path: Path, spec: StudySpec, events: Events) -> Iterator[tuple[StudyFolder, Path]]:
-    """The study's folder, held, its specification written; and a folder to work in."""
+def _begun(path: Path, spec: StudySpec, events: Events) -> Iterator[tuple[StudySpec, StudyFolder, Path]]:
+    """The study's specification, written; its folder, held; and a folder to work in."""
     if warning := unmoved_by_read_along(spec):
         events.warned(warning)
     with hold(path):
-        folder = StudyFolder(path)
+        spec, folder = reconcile(path, spec), StudyFolder(path)  # again: another launcher may have come and gone
         if not folder.spec_path.exists() or folder.spec() != spec:
             spec.save(folder.spec_path)
         sweep(folder)
@@ -127,8 +132,9 @@ def _begun(path: Path, spec: StudySpec, events: Events) -> Iterator[tuple[StudyF
                 f"openings.jsonl does not tell of the opening for {', '.join(unlogged[:5])}: it was removed or "
                 "changed, and the report says so"
             )
-        with _workplace(path) as workplace:
-            yield folder, workplace
+        with staying(folder.spec_path, GOES_ON.format(path)), _workplace(path) as workplace:
+            yield spec, folder, workplace
+        sweep(folder)  # of workers that were killed, and replaced
 
 
 def _train(
@@ -167,22 +173,29 @@ def _train(
     # The most expensive first, so that at the end no worker has a long run to itself.
     jobs.sort(key=lambda job: -job.model.cost.macs)
     events.planned(spec, [job.key for job in jobs])
-    listener = Listener({job.key: job.heartbeat for job in jobs}, events)
+    listener, causes = Listener({job.key: job.heartbeat for job in jobs}, events), dict[str, list[str]]()
 
     def end(group: Group, failure: str) -> None:
         undone = group.left_undone() if failure else []
         for job in group.jobs:
             end_one(job, failure if job in undone else "")
 
+    def again(group: Group, cause: str) -> None:
+        for job in group.left_undone():
+            causes.setdefault(job.key, []).append(cause)
+            events.warned(f"{job.key}: {cause}; tried again")
+
     def end_one(job: Job, failure: str) -> None:
         if failure:
             now = datetime.now(UTC).isoformat(timespec="seconds")
             write_failed(folder, job.record(status="failed", reason=failure, started=now))
+        elif job.key in causes:
+            write_retries(job.path, causes[job.key])
         listener.listen(job.key)
         events.ended(job.key, failure)
 
     groups = grouped(jobs, seeds_at_once, events.warned)
-    executor.run(run_group, groups, end, listener.listen)
+    executor.run(run_group, groups, end, listener.listen, again)
 
 
 def _test(
@@ -208,7 +221,7 @@ def _test(
 
     def end(job: object, failure: str) -> None:
         if failure:
-            raise ConfigError(f"the test was not completed: {failure}", mend="the same command tries again")
+            raise error_for(failure)(f"the test was not completed: {failure}", mend="the same command tries again")
 
     executor.run(
         examine, [Examination(r.path, spec.data, test_arrays, spec.threads, spec.device) for r in runs], end

@@ -15,6 +15,7 @@ from linewise.foundations.arrays import read_predictions
 from linewise.foundations.folder import Run
 from linewise.foundations.records import DataRecord, RunRecord
 from linewise.foundations.speed import Speed
+from linewise.images.mapped import Images
 from linewise.models.saved import load_model
 from linewise.study.heartbeat import Heartbeat
 from linewise.study.job import Arrays, pin_threads, write_answers
@@ -63,6 +64,10 @@ class Timing:
     @property
     def key(self) -> str:
         return "test"
+
+    @property
+    def beats(self) -> tuple[Path, ...]:
+        return (self.heartbeat,)
 
 
 def examine(job: Examination) -> None:
@@ -126,7 +131,7 @@ def choose_pictures(runs: list[Run], labels_N: np.ndarray) -> np.ndarray:
     return np.array(sorted(set(chosen)), dtype=np.int64)
 
 
-def thumbnails(images_NHWC: np.ndarray, indices_G: np.ndarray) -> np.ndarray:
+def thumbnails(images_NHWC: Images, indices_G: np.ndarray) -> np.ndarray:
     """uint8 pictures `GHWC` of the chosen images, at most 64 pixels a side."""
     chosen = np.asarray(images_NHWC[indices_G])
     height, width, channels = chosen.shape[1:]

@@ -7,27 +7,30 @@ A worker takes a second or two to load torch, so workers are begun early and kep
 from __future__ import annotations
 
 import os
-import shutil
-import signal
-import tempfile
 import time
 import traceback
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, TypeVar, final
+from typing import Any, Generic, Self, TypeVar, final
 
-from linewise.foundations.errors import LinewiseError
+from linewise.foundations.disk import DiskFailure, in_words, is_of_disk
+from linewise.foundations.errors import ConfigError, LinewiseError
 from linewise.foundations.interrupts import STOP, Stopped
+from linewise.foundations.scratch import scratch
+from linewise.study.watch import HANG_S, Retries, Vigil, Watched, how_it_ended, memory_kills
+from linewise.study.worker import Worker
 
 J = TypeVar("J")
 POLL_S = 0.1
-ATTEMPTS = 2
 GRACE_S = 10
 
 OnEnd = Callable[[J, str], None]
-"""Called with a job and why it failed; an empty reason means that it ended well."""
+"""Called with a job and why it failed (a `DiskFailure` where the disk is to blame); empty: it ended well."""
 
 
 class Executor(ABC):
@@ -58,8 +61,14 @@ class Executor(ABC):
         jobs: Sequence[J],
         on_end: OnEnd[J],
         on_poll: Callable[[], None] = lambda: None,
+        on_again: OnEnd[J] = lambda job, cause: None,
     ) -> None:
-        """Run `function(job)` for all jobs; `on_poll` is called several times a second meanwhile."""
+        """Run `function(job)` for all jobs.
+
+        Args:
+            on_poll: called several times a second meanwhile.
+            on_again: called with a job that is tried again, and why: its process was killed, or hung.
+        """
 
 
 @final
@@ -72,6 +81,7 @@ class InProcess(Executor):
         jobs: Sequence[J],
         on_end: OnEnd[J],
         on_poll: Callable[[], None] = lambda: None,
+        on_again: OnEnd[J] = lambda job, cause: None,
     ) -> None:
         for job in jobs:
             try:
@@ -79,6 +89,10 @@ class InProcess(Executor):
                     function(job)
             except Exception as error:
                 on_end(job, reason(error))
+            except (KeyboardInterrupt, SystemExit) as stop:
+                if isinstance(stop.__cause__, Exception):  # it had failed by then
+                    on_end(job, reason(stop.__cause__))
+                raise
             else:
                 on_end(job, "")
             on_poll()
@@ -88,47 +102,45 @@ class InProcess(Executor):
 class WorkerProcesses(Executor):
     """Worker processes (loky), kept until `close`.
 
-    A worker that is killed takes its pool with it; unfinished jobs are tried once more in a new pool.
-    On an interrupt the workers are asked to stop, and have ten seconds to leave a checkpoint; a second interrupt
-    stops them at once. The interrupt goes on.
+    A worker that is killed or hangs is replaced, and its job tried again, a bounded number of times; the others go
+    on. A job's last attempt has nothing beside it. On an interrupt the workers are asked to stop, and have ten
+    seconds to leave a checkpoint; a second interrupt stops them at once. The interrupt goes on.
 
     Args:
         workers: processes side by side.
         threads: processor threads of each.
+        hang_s: seconds without a sign of life after which a worker counts as hung; 0: never.
     """
 
-    def __init__(self, workers: int, threads: int) -> None:
-        self.workers, self.threads = workers, threads
+    def __init__(self, workers: int, threads: int, hang_s: float = HANG_S) -> None:
+        self.workers, self.threads, self.hang_s = workers, threads, hang_s
         self.width = workers
-        self._pool: Any = None
-        self._size = 0
-        self._ready_marks: Path | None = None
+        self._alive: list[Worker] = []
+        self._marks: Path | None = None
+        self._kept = ExitStack()
 
     def begin(self, prepare: Callable[[], None], jobs: int) -> None:
-        pool = self._ready(jobs)
-        for _ in range(self._size):
-            pool.submit(prepare)
+        while len(self._alive) < min(self.workers, jobs):
+            self._new()
+        for worker in self._alive:
+            worker.submit(prepare)
 
     def close(self, at_once: bool = False) -> None:
-        pool, self._pool, self._size = self._pool, None, 0
-        if pool is not None:
-            pool.shutdown(wait=at_once, kill_workers=at_once)
-        if self._ready_marks:
-            shutil.rmtree(self._ready_marks, ignore_errors=True)
+        alive, self._alive = self._alive, []
+        for worker in alive:
+            worker.let_go(at_once)
+        self._kept.close()
+        self._marks = None
 
-    def _dismiss(self, waiting: Iterable[Any], on_poll: Callable[[], None]) -> None:
-        """Ask the workers to stop, and wait until they have, though not for long."""
-        for future in waiting:
-            future.cancel()
-        for pid in list(self._pool._processes) if self._pool else []:
-            # One that is still loading would be killed by the signal, and take the others with it.
-            if self._ready_marks and (self._ready_marks / str(pid)).exists():
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + GRACE_S
-        while time.monotonic() < deadline and not all(future.done() for future in waiting):
-            time.sleep(POLL_S)
-        on_poll()
+    def _new(self) -> Worker:
+        self._marks = self._marks or self._kept.enter_context(scratch())
+        worker = Worker(self.threads, self._marks)
+        self._alive.append(worker)
+        return worker
+
+    def _idle(self, running: Iterable[_Task[Any]]) -> Worker:
+        busy = {id(task.worker) for task in running}
+        return next((worker for worker in self._alive if id(worker) not in busy), None) or self._new()
 
     def run(
         self,
@@ -136,80 +148,98 @@ class WorkerProcesses(Executor):
         jobs: Sequence[J],
         on_end: OnEnd[J],
         on_poll: Callable[[], None] = lambda: None,
+        on_again: OnEnd[J] = lambda job, cause: None,
     ) -> None:
-        waiting = list(jobs)
-        for attempt in range(1, ATTEMPTS + 1):
-            waiting = self._one_pool(function, waiting, on_end, on_poll)
-            if not waiting:
+        running: dict[Future[None], _Task[J]] = {}
+        waiting, alone, retries, kills = deque(jobs), deque[J](), Retries[J](), memory_kills()
+
+        def start(job: J) -> None:
+            beats = job.beats if isinstance(job, Watched) else ()
+            worker = self._idle(running.values())
+            try:
+                future = worker.submit(_heeding, function, job)
+            except BrokenExecutor:  # it died while it had nothing to do
+                self._alive.remove(worker)
+                worker.let_go(at_once=True)
+                start(job)
+            else:
+                running[future] = _Task(job, worker, Vigil(self.hang_s, beats))
+
+        def over(future: Future[None], task: _Task[J], cause: str) -> None:
+            del running[future]
+            if not cause:
+                error = future.exception()
+                on_end(task.job, reason(error) if error else "")
                 return
-            # Which job the dead worker had is not known: give each a pool of its own the last time.
-            if attempt == ATTEMPTS - 1:
-                break
-        for job in waiting:
-            if self._one_pool(function, [job], on_end, on_poll):
-                on_end(job, "its worker process was killed, perhaps for want of memory")
+            self._alive.remove(task.worker)
+            task.worker.let_go(at_once=True)
+            if not retries.again(task.job, cause):
+                on_end(task.job, retries.reason(task.job))
+                return
+            (alone if retries.is_last(task.job) else waiting).append(task.job)
+            on_again(task.job, cause)
 
-    def _one_pool(
-        self, function: Callable[[J], None], jobs: Sequence[J], on_end: OnEnd[J], on_poll: Callable[[], None]
-    ) -> list[J]:
-        """Jobs that a broken pool left undone."""
-        from loky.process_executor import BrokenProcessPool
-
-        ended, waiting = False, dict[Any, J]()
+        ended = False
         try:
-            pool = self._ready(len(jobs))
-            waiting = {pool.submit(_heeding, function, job): job for job in jobs}
-            undone: list[J] = []
-            while waiting:
-                for future in [f for f in waiting if f.done()]:
-                    job = waiting.pop(future)
-                    error = future.exception()
-                    if isinstance(error, BrokenProcessPool | Stopped):
-                        undone.append(job)
-                    else:
-                        on_end(job, reason(error) if error else "")
+            while waiting or alone or running:
+                while waiting and len(running) < self.workers:
+                    start(waiting.popleft())
+                if alone and not running:
+                    start(alone.popleft())
+                wait(running, POLL_S, FIRST_COMPLETED)
+                for future, task in list(running.items()):
+                    done = future.done()  # asked once: it may end between two questions
+                    cause = task.failure(future, kills) if done else task.hangs()
+                    if cause or done:
+                        over(future, task, cause)
                 on_poll()
-                time.sleep(POLL_S if waiting else 0)
-            ended = not undone
-            return undone
+            ended = True
         except (KeyboardInterrupt, SystemExit):
-            self._dismiss(waiting, on_poll)
+            _dismiss(running, on_poll)
             raise
         finally:
             if not ended:
                 self.close(at_once=True)
 
-    def _ready(self, jobs: int) -> Any:
-        """The pool, with as many workers as so many jobs can use."""
-        from loky.process_executor import ProcessPoolExecutor
 
-        size = max(1, min(self.workers, jobs))
-        if self._pool is None or self._size < size:
-            self.close()
-            self._ready_marks = Path(tempfile.mkdtemp(prefix="linewise-workers-"))
-            self._pool = ProcessPoolExecutor(
-                max_workers=size,
-                env=_pinned(self.threads),
-                initializer=_serve,
-                initargs=(self._ready_marks,),
-                timeout=60,
-            )
-            self._size = size
-        return self._pool
+@final
+@dataclass(frozen=True, eq=False)
+class _Task(Generic[J]):
+    """A job, and the worker that has it."""
+
+    job: J
+    worker: Worker
+    vigil: Vigil
+
+    def hangs(self) -> str:
+        """Why it counts as hung; empty where it works."""
+        return self.vigil.hangs(time.monotonic(), self.worker.vitals())
+
+    def failure(self, future: Future[None], kills: int) -> str:
+        """Why the worker came to nothing with it; empty where it ended the job, well or badly.
+
+        Args:
+            future: done.
+            kills: processes that the system had killed for want of memory before.
+        """
+        error = future.exception()
+        if isinstance(error, BrokenExecutor):
+            return how_it_ended(self.worker.exitcode(), self.worker.memory, memory_kills() > kills)
+        return "its worker process was asked to stop (SIGTERM)" if isinstance(error, Stopped) else ""
+
+
+def _dismiss(running: dict[Future[None], _Task[J]], on_poll: Callable[[], None]) -> None:
+    """Ask workers to stop, and wait until they have, though not for long."""
+    for future, task in running.items():
+        future.cancel()
+        task.worker.ask_to_stop()
+    wait(running, GRACE_S)
+    on_poll()
 
 
 def load_parts() -> None:
     """Import what training needs, in a worker that has nothing to do yet."""
     import linewise.study.examination  # noqa: F401
-
-
-def _pinned(threads: int) -> dict[str, str]:
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-    return dict.fromkeys(names, str(threads))
-
-
-def _serve(ready: Path) -> None:
-    STOP.serve(ready)
 
 
 def _heeding(function: Callable[[J], None], job: J) -> None:
@@ -222,16 +252,41 @@ def reason(error: BaseException) -> str:
     """Why a job failed, in one line for our own errors and with the place for others."""
     if isinstance(error, LinewiseError):
         return str(error)
+    if isinstance(error, OSError) and is_of_disk(error):
+        return DiskFailure(in_words(error))
     last = traceback.extract_tb(error.__traceback__)[-1:] if error.__traceback__ else []
     place = f" ({os.path.basename(last[0].filename)}:{last[0].lineno})" if last else ""
     return f"{type(error).__name__}: {error}{place}"
 
 
-def make_executor(jobs: int | None, threads: int) -> Executor:
-    """The executor for `--jobs`: 0 is this process, None as many workers as the cores have threads to give."""
+def make_executor(jobs: int | None, threads: int, hang_s: float = HANG_S, on: str | None = None) -> Executor:
+    """The executor for `--jobs` and `--on`.
+
+    Args:
+        jobs: 0 is this process, None as many workers as the cores have threads to give.
+        hang_s: seconds without a sign of life after which a worker counts as hung; 0: never.
+        on: a Ray cluster; see docs/cluster.md.
+
+    Raises:
+        ConfigError: `on` names none, or Ray is not installed.
+    """
+    if on is not None:
+        return _on_cluster(on, jobs, threads, hang_s)
     if jobs == 0:
         return InProcess()
-    return WorkerProcesses(jobs or max(1, usable_cores() // threads), threads)
+    return WorkerProcesses(jobs or max(1, usable_cores() // threads), threads, hang_s)
+
+
+def _on_cluster(on: str, jobs: int | None, threads: int, hang_s: float) -> Executor:
+    from linewise.study.cluster.connecting import require_ray
+    from linewise.study.cluster.executor import RayTasks
+    from linewise.study.cluster.place import parse_place
+
+    place = parse_place(on)
+    if jobs == 0:
+        raise ConfigError("trains in this process, not on a cluster", where="--jobs 0", mend="leave out --on")
+    require_ray()
+    return RayTasks(place, threads, jobs, hang_s)
 
 
 def usable_cores() -> int:

@@ -49,7 +49,7 @@ def extend(
         DataError: the run cannot be read, or its images changed.
     """
     events = events or Events()
-    record, saved = RunRecord.load(path / "run.json"), load_model(path)
+    record, saved = Run.open(path).record, load_model(path)
     if record.status != "finished":
         raise ConfigError(f"{record.status}: {record.reason}", where=str(path), expected="a run that finished")
     recipe = record.recipe

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ class Beat:
         epochs: those finished so far.
         begun: steps that an earlier process took.
         warnings: what a person should know.
+        resting: between two epochs, while the validation images are answered: no step is being taken.
     """
 
     step: int = 0
@@ -33,6 +35,7 @@ class Beat:
     epochs: list[Epoch] = field(default_factory=list)
     begun: int = 0
     warnings: list[str] = field(default_factory=list)
+    resting: bool = False
 
 
 class Heartbeat:
@@ -41,15 +44,16 @@ class Heartbeat:
     Args:
         path: the file.
         launcher: process number of the launcher, which may be this process itself.
+        written: called whenever the file was.
     """
 
-    def __init__(self, path: Path, launcher: int) -> None:
-        self.path = path
+    def __init__(self, path: Path, launcher: int, written: Callable[[], None] = lambda: None) -> None:
+        self.path, self.written = path, written
         self.parent = None if launcher == os.getpid() else os.getppid()
         self.epochs: list[Epoch] = []
         self.warnings: list[str] = []
         self.next = 0.0
-        self.begun, self.steps = 0, (0, 0)
+        self.begun, self.steps, self.resting = 0, (0, 0), False
 
     def begin_at(self, step: int, steps: int, epochs: list[Epoch]) -> None:
         """The run goes on where an earlier process was."""
@@ -71,6 +75,10 @@ class Heartbeat:
         self.epochs.append(epoch)
         self._write()
 
+    def rest(self, resting: bool) -> None:
+        self.resting = resting
+        self._write()
+
     def _write(self) -> None:
         if self.parent is not None and os.getppid() != self.parent:
             os._exit(1)
@@ -81,11 +89,16 @@ class Heartbeat:
             "epochs": [epoch.model_dump() for epoch in self.epochs],
             "begun": self.begun,
             "warnings": self.warnings,
+            "resting": self.resting,
         }
         draft = self.path.with_suffix(".draft")
-        with suppress(OSError):  # a full disk keeps nobody from training
+        try:
             draft.write_text(json.dumps(beat), encoding="utf-8")
             os.replace(draft, self.path)
+        except OSError:  # a full disk keeps nobody from training
+            with suppress(OSError):
+                os.utime(self.path)  # a sign of life needs no room
+        self.written()
 
 
 class Listener:
@@ -117,4 +130,4 @@ def read(path: Path) -> Beat:
     except (OSError, ValueError):
         return Beat()
     epochs = [Epoch.model_validate(e) for e in beat["epochs"]]
-    return Beat(beat["step"], beat["steps"], epochs, beat["begun"], beat["warnings"])
+    return Beat(beat["step"], beat["steps"], epochs, beat["begun"], beat["warnings"], beat["resting"])

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from linewise.foundations.allocator import give_back_freed_memory, keep_freed_memory
+from linewise.foundations.allocator import give_back_freed_memory, keep_freed_memory, leaving_nothing
 from linewise.foundations.environment import environment
 from linewise.foundations.errors import DataError
 from linewise.foundations.interrupts import Stopped
@@ -30,13 +29,21 @@ from linewise.foundations.records import (
 from linewise.foundations.seeds import stream
 from linewise.foundations.version import version
 from linewise.images.batches import Batches
+from linewise.images.mapped import Images, Mapped
 from linewise.images.sets import Part
 from linewise.models import Network, create_model
 from linewise.models.saved import load_model, save_model
 from linewise.study.device import in_words, kernels_in_words
 from linewise.study.heartbeat import Heartbeat
 from linewise.study.keeping import keeper_of
-from linewise.study.storage import new_run_folder, write_epochs, write_learning, write_predictions, write_steps
+from linewise.study.storage import (
+    new_run_folder,
+    settle,
+    write_epochs,
+    write_learning,
+    write_predictions,
+    write_steps,
+)  # fmt: skip
 from linewise.training.along import steps_of
 from linewise.training.evaluation import correctness_and_loss, probabilities
 from linewise.training.keeping import EVERY_S
@@ -44,27 +51,49 @@ from linewise.training.loop import Outcome, train
 
 GUARANTEE = "same seed, machine and number of threads: the same bits"
 RESUMED_GUARANTEE = "not bit-exact: it was stopped and went on where {changed}"
+RANKED_GUARANTEE = (
+    "same seed, machines, threads and number of ranks: the same bits; one process: equal within rounding"
+)
 STACKED_GUARANTEE = "trained with other seeds at once: equal to a run alone within rounding"
 
 
 @dataclass(frozen=True)
 class Arrays:
-    """Images on disk that worker processes map into memory."""
+    """Images on disk that worker processes map into memory, or read batch by batch where they do not fit there.
+
+    Attributes:
+        rows: which images of the file; None where it holds these and no others.
+    """
 
     images: Path
     labels: Path
+    rows: Path | None = None
+
+    def load(self) -> tuple[Images, np.ndarray]:
+        """`images_NHWC` and `labels_N`."""
+        if self.rows is None:
+            return np.load(self.images, mmap_mode="r"), np.load(self.labels)
+        return Mapped(self.images, np.load(self.rows)), np.load(self.labels)
 
     def batches(self, preprocessing: dict[str, Any]) -> Batches:
-        images_NHWC = np.load(self.images, mmap_mode="r")
-        return Batches(images_NHWC, np.load(self.labels), preprocessing["mean"], preprocessing["std"])
+        mean, std = preprocessing["mean"], preprocessing["std"]
+        images_NHWC, labels_N = self.load()
+        if isinstance(images_NHWC, Mapped):
+            images_NHWC = Mapped(images_NHWC.path, images_NHWC.rows_N, channels=len(mean))
+        return Batches(images_NHWC, labels_N, mean, std)
 
 
 def share(part: Part, workplace: Path, name: str) -> Arrays:
-    """Images where worker processes can map them."""
-    arrays = Arrays(workplace / f"{name}-images.npy", workplace / f"{name}-labels.npy")
-    np.save(arrays.images, part.images_NHWC)
-    np.save(arrays.labels, part.labels_N)
-    return arrays
+    """Images where worker processes find them; those that do not fit in memory are used where they lie."""
+    labels, images_NHWC = workplace / f"{name}-labels.npy", part.images_NHWC
+    np.save(labels, part.labels_N)
+    if isinstance(images_NHWC, Mapped):
+        rows = workplace / f"{name}-rows.npy"
+        np.save(rows, images_NHWC.rows)
+        return Arrays(images_NHWC.path, labels, rows)
+    images = workplace / f"{name}-images.npy"
+    np.save(images, images_NHWC)
+    return Arrays(images, labels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,10 +113,15 @@ class Job:
     device: str = "cpu"
     checkpoint_s: float = EVERY_S
     origin: Origin | None = None
+    ranks: int = 1
 
     @property
     def key(self) -> str:
         return self.path.name
+
+    @property
+    def beats(self) -> tuple[Path, ...]:
+        return (self.heartbeat,)
 
     @property
     def is_done(self) -> bool:
@@ -131,6 +165,7 @@ class Job:
             kernels=kernels_in_words(self.device, seeds_at_once),
             guarantee=guarantee if seeds_at_once == 1 else STACKED_GUARANTEE,
             device=in_words(self.device),
+            ranks=self.ranks,
         )
 
     def record(self, *, seeds_at_once: int = 1, changed: Sequence[str] = (), **fields: Any) -> RunRecord:
@@ -139,7 +174,8 @@ class Job:
         Args:
             changed: how the process that ended it differs from the one that began it.
         """
-        guarantee = RESUMED_GUARANTEE.format(changed="; ".join(changed)) if changed else GUARANTEE
+        guarantee = GUARANTEE if self.ranks == 1 else RANKED_GUARANTEE
+        guarantee = RESUMED_GUARANTEE.format(changed="; ".join(changed)) if changed else guarantee
         return RunRecord(
             model=self.model,
             seed=self.seed,
@@ -160,14 +196,19 @@ def pin_threads(threads: int) -> None:
     torch.set_flush_denormal(True)
 
 
+@leaving_nothing()  # loky restarts workers that grow
 def run_job(job: Job) -> None:
     """Train, evaluate on training and validation images, and leave a whole run folder.
 
-    Where the run's folder has checkpoints, training goes on from the newest.
+    Where the run's folder has checkpoints, training goes on from the newest; where it is whole, a process was
+    killed just after it had done it, and nothing is left to do.
 
     Raises:
         Stopped: the process was asked to stop; a checkpoint was written.
     """
+    settle(job.path)
+    if job.is_done:
+        return
     pin_threads(job.threads)
     heartbeat = Heartbeat(job.heartbeat, job.launcher)
     keeper = keeper_of(job, heartbeat, datetime.now(UTC).isoformat(timespec="seconds"))
@@ -185,9 +226,6 @@ def run_job(job: Job) -> None:
         if not job.is_done:
             keeper.save()
         raise
-    del network, outcome, training, validation, keeper
-    gc.collect()
-    give_back_freed_memory()  # loky restarts workers that grow
 
 
 def write_run(
@@ -199,11 +237,17 @@ def write_run(
     started: str,
     seeds_at_once: int = 1,
     changed: Sequence[str] = (),
+    accuracy: Callable[[Network, Batches], float] | None = None,
 ) -> None:
-    """Evaluate a trained network and leave a whole run folder."""
+    """Evaluate a trained network and leave a whole run folder.
+
+    Args:
+        accuracy: counts the training images that are recognised, where not this process alone does so.
+    """
     with new_run_folder(job.path) as draft:
         write_epochs(draft, outcome.epochs)
-        accuracies = {} if outcome.diverged else _evaluate(draft, network, training, validation, outcome)
+        count = accuracy or _accuracy
+        accuracies = {} if outcome.diverged else _evaluate(draft, network, training, validation, outcome, count)
         if outcome.right:
             write_learning(draft, np.stack(outcome.right))
         record = job.record(
@@ -221,14 +265,23 @@ def write_run(
 
 
 def _evaluate(
-    draft: Path, network: Network, training: Batches, validation: Batches, outcome: Outcome
+    draft: Path,
+    network: Network,
+    training: Batches,
+    validation: Batches,
+    outcome: Outcome,
+    accuracy: Callable[[Network, Batches], float],
 ) -> dict[str, float]:
     answers_NK = probabilities(network, validation) if outcome.answers_NK is None else outcome.answers_NK
     write_answers(draft, "validation", network, validation, answers_NK)
     return {
-        "train_accuracy": float(correctness_and_loss(network, training)[0].mean()),
+        "train_accuracy": accuracy(network, training),
         "validation_accuracy": float((answers_NK.argmax(axis=1) == validation.labels_N).mean()),
     }
+
+
+def _accuracy(network: Network, images: Batches) -> float:
+    return float(correctness_and_loss(network, images)[0].mean())
 
 
 def write_answers(folder: Path, split: str, network: Network, images: Batches, answers_NK: np.ndarray) -> None:

@@ -20,10 +20,15 @@ CHECKPOINT = "checkpoint"
 
 def keeper_of(job: Job, heartbeat: Heartbeat, started: str) -> Diligent:
     """Who keeps the checkpoints of a run; `started` is for one that has none yet."""
-    checkpoints = Checkpoints(job.path / CHECKPOINT, digest(job), job.environment(), started)
     return Diligent(
-        checkpoints, STOP, every_s=job.checkpoint_s, warned=heartbeat.warn, begun=heartbeat.begin_at
+        checkpoints_of(job, started), STOP, every_s=job.checkpoint_s, warned=heartbeat.warn,
+        begun=heartbeat.begin_at, rests=heartbeat.rest,
     )  # fmt: skip
+
+
+def checkpoints_of(job: Job, started: str) -> Checkpoints:
+    """The checkpoints of a run."""
+    return Checkpoints(job.path / CHECKPOINT, digest(job), job.environment(), started)
 
 
 def digest(job: Job) -> str:

@@ -17,6 +17,7 @@ from linewise.foundations.stopping import StopRule
 from linewise.images import Chosen, Preprocessing, SplitOptions, load_for
 from linewise.images.answering import Answered, Asking
 from linewise.images.batches import Batches
+from linewise.images.mapped import Images
 from linewise.kernels import prepared
 from linewise.models.recurrent.early import EarlyReader, stops
 from linewise.models.saved import Saved, load_model
@@ -135,12 +136,12 @@ def _rule(run: Path, saved: Saved) -> tuple[StopRule | None, str]:
     return rule, ""
 
 
-def answers_of(saved: Saved, images_NHWC: np.ndarray) -> np.ndarray:
+def answers_of(saved: Saved, images_NHWC: Images) -> np.ndarray:
     """Class probabilities `NK` of prepared uint8 images."""
     return probabilities(saved.network, _batches(saved, images_NHWC))
 
 
-def _batches(saved: Saved, images_NHWC: np.ndarray) -> Batches:
+def _batches(saved: Saved, images_NHWC: Images) -> Batches:
     preprocessing = saved.card.preprocessing
     labels_N = np.zeros(len(images_NHWC), dtype=np.int64)
     return Batches(images_NHWC, labels_N, preprocessing["mean"], preprocessing["std"])

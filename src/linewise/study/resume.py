@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from linewise.foundations.amounts import count
 from linewise.foundations.errors import ConfigError, DataError
 from linewise.foundations.folder import StudyFolder
 from linewise.foundations.records import StudySpec
@@ -64,4 +65,4 @@ def _plan(spec: StudySpec) -> str:
     if plan is None:
         return "none"
     images = "all" if plan.images is None else f"{plan.images:,}"
-    return f"{plan.trials} trials of {plan.epochs} epochs on {images} images"
+    return f"{count(plan.trials, 'trial')} of {count(plan.epochs, 'epoch')} on {images} images"

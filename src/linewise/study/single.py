@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from linewise.foundations.disk import error_for, watched
 from linewise.foundations.errors import ConfigError, DataError
 from linewise.foundations.folder import Run
-from linewise.foundations.records import DataRecord, RunPlan, RunRecord
+from linewise.foundations.records import DataRecord, RunPlan
+from linewise.foundations.scratch import scratch
 from linewise.images import ImageOptions, ImageSet, SplitOptions, load
 from linewise.study.compiling import compile_kernels
 from linewise.study.config import CompareConfig, make_config, make_spec
@@ -17,7 +21,8 @@ from linewise.study.heartbeat import Listener
 from linewise.study.job import Job, run_job, share
 from linewise.study.keeping import CHECKPOINT
 from linewise.study.lock import hold
-from linewise.study.storage import sweep_replaced
+from linewise.study.storage import sweep_replaced, write_retries
+from linewise.study.watch import HANG_S
 from linewise.training.keeping import EVERY_S
 
 
@@ -30,29 +35,51 @@ def train_one(
     command: str = "",
     events: Events | None = None,
     checkpoint_s: float = EVERY_S,
+    hang_s: float = HANG_S,
 ) -> Run:
     """Train the only network of `config` and return its run; the test set stays sealed.
 
     Args:
         out: the run's folder, new; None chooses `runs/DATA-MODEL-SEED`.
         checkpoint_s: seconds from one checkpoint to the next.
+        hang_s: seconds without a sign of life after which the worker counts as hung; 0: never.
 
     Raises:
         ConfigError: the folder is there already or cannot be written, or the run failed.
     """
     spec = make_spec(config, images.record, command).model_copy(update={"seeds": [seed]})
     path = out or run_path(images.name, spec.models[0].label, seed)
-    return begin(path, RunPlan(study=spec), images, events or Events(), checkpoint_s)
+    return begin(path, RunPlan(study=spec), images, events or Events(), checkpoint_s, hang_s)
 
 
-def begin(path: Path, plan: RunPlan, images: ImageSet, events: Events, checkpoint_s: float = EVERY_S) -> Run:
+def begin(
+    path: Path,
+    plan: RunPlan,
+    images: ImageSet,
+    events: Events,
+    checkpoint_s: float = EVERY_S,
+    hang_s: float = HANG_S,
+) -> Run:
     """Do a run that is planned, in a new folder.
 
     Raises:
         ConfigError: the folder is there already or cannot be written, or the run failed.
     """
-    if path.exists():
-        begun = (path / CHECKPOINT).is_dir()
+    check_new(path)
+    with held(path):
+        check_new(path)  # another may have come and gone before the lock was held
+        plan.save(plan_path(path))
+        return _do(path, plan, images, events, checkpoint_s, hang_s)
+
+
+def check_new(path: Path) -> None:
+    """Refuse a folder that is there already, and one that cannot be written.
+
+    Raises:
+        ConfigError: saying what to do.
+    """
+    if path.exists() and not _is_shell(path):
+        begun = plan_path(path).is_file()
         raise ConfigError(
             "is there already" + (", a run that was stopped" if begun else ""),
             where=str(path),
@@ -64,11 +91,24 @@ def begin(path: Path, plan: RunPlan, images: ImageSet, events: Events, checkpoin
             pass
     except OSError as error:
         raise ConfigError(
-            f"cannot be written ({error.strerror})", where=str(path), mend="choose another --out"
+            f"cannot be written ({error.strerror})",
+            where=str(path),
+            mend="make it writable, or choose another --out",
         ) from None
-    with hold(path / CHECKPOINT, "another `linewise train`", shown=path):
-        plan.save(plan_path(path))
-        return _do(path, plan, images, events, checkpoint_s)
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """The lock of a run that is not over; see `hold`.
+
+    Raises:
+        DiskError: what is done meanwhile finds the disk full or failing.
+    """
+    with (
+        watched(path, "then the same command again"),
+        hold(path / CHECKPOINT, "another `linewise train`", shown=path),
+    ):
+        yield
 
 
 def resume(
@@ -79,6 +119,7 @@ def resume(
     device: str | None = None,
     events: Events | None = None,
     checkpoint_s: float = EVERY_S,
+    hang_s: float = HANG_S,
 ) -> Run:
     """Go on with a run that was stopped, from its newest checkpoint.
 
@@ -93,6 +134,20 @@ def resume(
         DataError: the images changed since it began.
     """
     events = events or Events()
+    check_stopped(path)
+    with held(path):
+        check_stopped(path)  # another may have ended it before the lock was held
+        plan = with_given(RunPlan.load(plan_path(path)), threads, device)
+        images = images_again(plan.study.data, path, data_dir, events)
+        return _do(path, plan, images, events, checkpoint_s, hang_s)
+
+
+def check_stopped(path: Path) -> None:
+    """Refuse what is no run that was stopped.
+
+    Raises:
+        ConfigError: saying what to do.
+    """
     sweep_replaced(path.parent)
     if (path / "run.json").is_file():
         raise ConfigError(
@@ -105,16 +160,28 @@ def resume(
             expected=f"a folder that `linewise train` left, with {CHECKPOINT}/plan.json",
             mend="a study goes on with the same command and --out",
         )
-    with hold(path / CHECKPOINT, "another `linewise train`", shown=path):
-        plan = RunPlan.load(plan_path(path))
-        spec = plan.study
-        given = {
-            "threads": spec.threads if threads is None else threads,
-            "device": device or spec.device,
-        }
-        make_config(**given)  # refuses what cannot be
-        plan = plan.model_copy(update={"study": spec.model_copy(update=given)})
-        return _do(path, plan, images_again(spec.data, path, data_dir, events), events, checkpoint_s)
+
+
+def with_given(plan: RunPlan, threads: int | None, device: str | None) -> RunPlan:
+    """A plan with other threads or another device, where they are given.
+
+    Raises:
+        ConfigError: threads or a device that cannot be.
+    """
+    spec = plan.study
+    given = {
+        "threads": spec.threads if threads is None else threads,
+        "device": device or spec.device,
+    }
+    make_config(**given)  # refuses what cannot be
+    return plan.model_copy(update={"study": spec.model_copy(update=given)})
+
+
+def _is_shell(path: Path) -> bool:
+    """Whether a folder holds no more than the lock of a run whose plan could not be written, or was not yet."""
+    if not (path / CHECKPOINT).is_dir() or len(list(path.iterdir())) > 1:
+        return False
+    return all(file.name.startswith(".") for file in (path / CHECKPOINT).iterdir())
 
 
 def plan_path(path: Path) -> Path:
@@ -151,42 +218,65 @@ def images_again(data: DataRecord, path: Path, data_dir: Path | None, events: Ev
     return images
 
 
-def _do(path: Path, plan: RunPlan, images: ImageSet, events: Events, checkpoint_s: float) -> Run:
-    """Train in a worker process; the run's lock is held."""
-    failures: list[str] = []
-    spec, model = plan.study, plan.study.models[0]
-    with tempfile.TemporaryDirectory(prefix="linewise-") as name:
-        workplace = Path(name)
-        job = Job(
-            model,
-            spec.seeds[0],
-            spec.recipe,
-            spec.data,
-            share(images.train, workplace, "train"),
-            share(images.validation, workplace, "validation"),
-            spec.threads,
-            path,
-            workplace / "beat.json",
-            device=spec.device,
-            checkpoint_s=checkpoint_s,
-            origin=plan.origin,
-        )
-        compile_kernels([model], spec.data, events)
+def make_job(
+    path: Path, plan: RunPlan, images: ImageSet, workplace: Path, checkpoint_s: float, ranks: int = 1
+) -> Job:
+    """The job of a run, its images in the workplace."""
+    spec = plan.study
+    return Job(
+        spec.models[0],
+        spec.seeds[0],
+        spec.recipe,
+        spec.data,
+        share(images.train, workplace, "train"),
+        share(images.validation, workplace, "validation"),
+        spec.threads,
+        path,
+        workplace / "beat.json",
+        device=spec.device,
+        checkpoint_s=checkpoint_s,
+        origin=plan.origin,
+        ranks=ranks,
+    )
+
+
+def _do(path: Path, plan: RunPlan, images: ImageSet, events: Events, checkpoint_s: float, hang_s: float) -> Run:
+    """Train in a worker process; the run's lock is held.
+
+    Raises:
+        ConfigError: the run failed. DiskError: the disk is full or fails.
+    """
+    with watched(path, f"then linewise train --resume {path}"):
+        return _train(path, plan, images, events, checkpoint_s, hang_s)
+
+
+def _train(path: Path, plan: RunPlan, images: ImageSet, events: Events, checkpoint_s: float, hang_s: float) -> Run:
+    failures, causes = list[str](), list[str]()
+    spec = plan.study
+    with scratch() as folder:
+        job = make_job(path, plan, images, folder, checkpoint_s)
+        compile_kernels(spec.models, spec.data, events)
         events.planned(spec, [job.key])
         listener = Listener({job.key: job.heartbeat}, events)
+
+        def again(job: Job, cause: str) -> None:
+            causes.append(cause)
+            events.warned(f"{job.key}: {cause}; tried again")
 
         def end(job: Job, failure: str) -> None:
             failures.extend([failure] if failure else [])
             listener.listen(job.key)
             events.ended(job.key, failure)
 
-        with WorkerProcesses(1, spec.threads) as executor:
-            executor.run(run_job, [job], end, listener.listen)
+        with WorkerProcesses(1, spec.threads, hang_s) as executor:
+            executor.run(run_job, [job], end, listener.listen, again)
     if failures:
-        raise ConfigError(
+        raise error_for(failures[0])(
             f"the run failed: {failures[0]}", where=str(path), mend=f"linewise train --resume {path} tries again"
         )
-    return Run(path, RunRecord.load(path / "run.json"))
+    if causes:
+        write_retries(path, causes)
+    return Run.open(path)
 
 
 def run_path(data: str, model: str, seed: int) -> Path:

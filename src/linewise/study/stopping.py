@@ -61,16 +61,19 @@ def answers_along(saved: Saved, part: Chosen, pixel_C: Sequence[int] | None) -> 
         pixel_C: of which blank steps consist, for `blank_N`.
     """
     network, images = reader_of(saved), batches_of(saved, part)
-    answers, found = [], []
+    answers_NT = torch.empty((len(images), num_steps(network)), dtype=torch.int32)
+    found_NT = torch.empty(answers_NT.shape)
+    at = 0
     with torch.inference_mode():
-        for x_BCHW, _ in images.in_order(batch_size(network)):
+        for x_BCHW, _ in images.in_order(batch_size(network)):  # see `training.evaluation.gathered`
             logits_BTK = network.forward_steps(x_BCHW)
-            answers.append(logits_BTK.argmax(dim=2).to(torch.int32))
-            found.append(doubts(logits_BTK))
+            span = slice(at, at + len(x_BCHW))
+            answers_NT[span], found_NT[span] = logits_BTK.argmax(dim=2), doubts(logits_BTK)
+            at = span.stop
     blank_N = np.zeros(len(images), dtype=np.int64)
     if pixel_C is not None:
         blank_N = leading_blanks(part.images_NHWC, network.readings, pixel_C)
-    return Answered(torch.cat(answers).numpy(), torch.cat(found).numpy(), images.labels_N, blank_N)
+    return Answered(answers_NT.numpy(), found_NT.numpy(), images.labels_N, blank_N)
 
 
 def blank_pixel(saved: Saved, part: Chosen) -> list[int] | None:

@@ -7,7 +7,7 @@ import io
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +26,11 @@ def new_run_folder(path: Path) -> Iterator[Path]:
 
     What is already there, a failed run tried again or the checkpoints of this one, is replaced.
     """
-    draft = path.with_name(f".{path.name}.partial")
+    draft, replaced = (path.with_name(f".{path.name}{end}") for end in (".partial", REPLACED))
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     try:
         yield draft
-        replaced = path.with_name(f".{path.name}{REPLACED}")
         if path.exists():
             os.replace(path, replaced)
         os.replace(draft, path)
@@ -39,17 +38,24 @@ def new_run_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(replaced, ignore_errors=True)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
+        with suppress(OSError):
+            settle(path)  # checkpoints that had made way come back
         raise
 
 
 def sweep_replaced(runs: Path) -> None:
     """End what a process was killed in that put a run's folder in the place of another."""
     for replaced in runs.glob(f".*{REPLACED}"):
-        path = runs / replaced.name.removeprefix(".").removesuffix(REPLACED)
-        if path.exists():
-            shutil.rmtree(replaced, ignore_errors=True)
-        else:
-            os.replace(replaced, path)
+        settle(runs / replaced.name.removeprefix(".").removesuffix(REPLACED))
+
+
+def settle(path: Path) -> None:
+    """The same for the folder of one run."""
+    replaced = path.with_name(f".{path.name}{REPLACED}")
+    if path.exists():
+        shutil.rmtree(replaced, ignore_errors=True)
+    elif replaced.exists():
+        os.replace(replaced, path)
 
 
 def sweep(folder: StudyFolder) -> None:
@@ -122,6 +128,12 @@ def _add_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
 def write_failed(folder: StudyFolder, record: RunRecord) -> None:
     """A run that never came to an end still has its place, and its checkpoints."""
     record.save(folder.run_path(record.model.label, record.seed) / "run.json")
+
+
+def write_retries(run: Path, causes: list[str]) -> None:
+    """Add to a run's record why attempts before the last came to nothing."""
+    record = RunRecord.load(run / "run.json")
+    record.model_copy(update={"retried": [*record.retried, *causes]}).save(run / "run.json")
 
 
 def log_opening(folder: StudyFolder, opening: Opening) -> None:

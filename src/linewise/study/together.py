@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import final
 
-from linewise.foundations.allocator import give_back_freed_memory
+from linewise.foundations.allocator import leaving_nothing
 from linewise.study.along import ghost
 from linewise.study.heartbeat import Heartbeat
 from linewise.study.job import Job, pin_threads, run_job, write_run
@@ -21,6 +21,10 @@ class Group:
     """What a worker gets: one run, or several seeds of one network with one recipe."""
 
     jobs: tuple[Job, ...]
+
+    @property
+    def beats(self) -> tuple[Path, ...]:
+        return tuple(job.heartbeat for job in self.jobs)
 
     def left_undone(self) -> list[Job]:
         """Those without a whole run folder."""
@@ -60,7 +64,12 @@ def run_group(group: Group) -> None:
     """
     if len(group.jobs) == 1:
         run_job(group.jobs[0])
-        return
+    else:
+        _run_at_once(group)
+
+
+@leaving_nothing()  # loky restarts workers that grow
+def _run_at_once(group: Group) -> None:
     jobs, first = group.jobs, group.jobs[0]
     pin_threads(first.threads)
     started = datetime.now(UTC).isoformat(timespec="seconds")
@@ -83,6 +92,3 @@ def run_group(group: Group) -> None:
     )
     for job, network, outcome in zip(jobs, networks, outcomes, strict=True):
         write_run(job, network, outcome, training, validation, started, seeds_at_once=len(jobs))
-    del networks, outcomes, training, validation
-    gc.collect()
-    give_back_freed_memory()

@@ -12,7 +12,7 @@ from linewise.foundations.arrays import Steps
 from linewise.images.batches import Batches
 from linewise.models import Network
 from linewise.reading.ink import inked_steps
-from linewise.training.evaluation import BATCH
+from linewise.training.evaluation import BATCH, gathered
 
 MOST_STEPS = 256
 MOST_NUMBERS = 1 << 25
@@ -37,7 +37,7 @@ def probabilities_along(
         ConfigError: the network has no answer before its end.
     """
     kept_T = kept_steps(num_steps(network), most)
-    return torch.cat(list(_along(network, images, kept_T))).cpu().numpy(), kept_T
+    return gathered(_along(network, images, kept_T), len(images)).cpu().numpy(), kept_T
 
 
 def steps_of(network: Network, images: Batches, answers_NK: np.ndarray) -> Steps:
@@ -51,9 +51,13 @@ def steps_of(network: Network, images: Batches, answers_NK: np.ndarray) -> Steps
         ConfigError: the network has no answer before its end.
     """
     kept_T = kept_steps(num_steps(network))
-    best = [p_BTK.max(dim=2) for p_BTK in _along(network, images, kept_T)]
-    answers_NT = torch.cat([b.indices for b in best]).cpu().numpy()
-    sure_NT = torch.cat([b.values for b in best]).cpu().numpy()
+    answers_NT = np.empty((len(images), len(kept_T)), np.min_scalar_type(answers_NK.shape[1] - 1))
+    sure_NT = np.empty(answers_NT.shape, np.float32)
+    at = 0
+    for p_BTK in _along(network, images, kept_T):  # see `gathered`
+        sure_BT, answers_BT = (x.cpu().numpy() for x in p_BTK.max(dim=2))
+        answers_NT[at : at + len(sure_BT)], sure_NT[at : at + len(sure_BT)] = answers_BT, sure_BT
+        at += len(sure_BT)
     answers_NT[:, -1], sure_NT[:, -1] = answers_NK.argmax(axis=1), answers_NK.max(axis=1)
     return Steps(answers_NT, sure_NT, kept_T, *inked_steps(images.images_NHWC, network.readings))
 

@@ -10,6 +10,7 @@ import torch
 from linewise.foundations.records import Recipe
 from linewise.images.batches import Batches
 from linewise.models import Network
+from linewise.training.evaluation import BATCH
 from linewise.training.loop import train
 
 WARM_UP = 3
@@ -51,14 +52,16 @@ def wait_for(device: torch.device) -> None:
 
 
 def answering(network: Network, x_BCHW: torch.Tensor) -> Task:
-    """One forward pass of a batch, in evaluation mode."""
+    """A forward pass of images, as many at a time as are evaluated together, in evaluation mode."""
     network.eval()
+    parts = x_BCHW.split(BATCH)
 
     def task() -> float:
         with torch.inference_mode():
             wait_for(x_BCHW.device)
             started = time.perf_counter()
-            network(x_BCHW)
+            for part_BCHW in parts:
+                network(part_BCHW)
             wait_for(x_BCHW.device)
             return time.perf_counter() - started
 

@@ -24,7 +24,7 @@ from linewise.training.state import Position, State, UnfitError
 
 KEPT = 2
 MOST_JSON, MOST_HEADER, MOST_CLASSES = 64 << 20, 16 << 20, 1 << 16
-COMPARED = ("linewise", "torch", "processor", "threads", "device", "kernels")
+COMPARED = ("linewise", "torch", "processor", "threads", "ranks", "device", "kernels")
 """What of an environment decides bits."""
 
 

@@ -6,11 +6,11 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import final
+from pathlib import Path
+from typing import Protocol, final
 
-from linewise.foundations.interrupts import Stop
+from linewise.foundations.interrupts import Stopped
 from linewise.foundations.records import Epoch
-from linewise.training.checkpoints import Checkpoints
 from linewise.training.state import State
 
 EVERY_S = 30.0
@@ -18,6 +18,37 @@ EPOCH_S = 5.0
 """At the end of an epoch a checkpoint is written when the last one is so old, or half as old as all are to be."""
 SHARE = 50
 """Checkpoints wait for so many times as long as the last one took: at most 2 % of the time goes into them."""
+
+
+class Shelf(Protocol):
+    """Where states are kept: `Checkpoints`, or what stands for them among ranks."""
+
+    folder: Path
+    started: str
+    changed: list[str]
+
+    def save(self, state: State) -> None: ...
+
+    def restore(self, state: State) -> tuple[bool, list[str]]: ...
+
+
+class Asked(Protocol):
+    """Whether to stop: a `Stop`, or what ranks agreed on.
+
+    Attributes:
+        at_once: a signal may end what is going on between two steps.
+        held: a signal is noted only.
+    """
+
+    at_once: bool
+
+    @property
+    def held(self) -> bool: ...
+
+    @held.setter
+    def held(self, held: bool) -> None: ...
+
+    def check(self) -> None: ...
 
 
 class Keeper(ABC):
@@ -63,19 +94,21 @@ class Diligent(Keeper):
         every_s: seconds from one to the next; 0 writes one after each step.
         warned: told once why none can be written, and of those that were passed over.
         begun: told where training goes on: steps taken, steps in all, epochs that are over.
+        rests: told that the validation images are being answered, and that they have been.
     """
 
     def __init__(
         self,
-        checkpoints: Checkpoints,
-        stop: Stop,
+        checkpoints: Shelf,
+        stop: Asked,
         *,
         every_s: float = EVERY_S,
         warned: Callable[[str], None] = lambda text: None,
         begun: Callable[[int, int, list[Epoch]], None] = lambda step, steps, epochs: None,
+        rests: Callable[[bool], None] = lambda resting: None,
     ) -> None:
-        self.checkpoints, self.stop, self.every_s, self.warned, self.begun = (
-            checkpoints, stop, every_s, warned, begun,
+        self.checkpoints, self.stop, self.every_s, self.warned, self.begun, self.rests = (
+            checkpoints, stop, every_s, warned, begun, rests,
         )  # fmt: skip
         self._state: State | None = None
         self._last, self._cost, self._failed = 0.0, 0.0, False
@@ -89,10 +122,14 @@ class Diligent(Keeper):
             self.begun(state.step, state.steps, list(state.outcome.epochs))
         self._state, self._last = state, time.monotonic()
         self.stop.held = True
+        stopped = False
         try:
             yield
-        finally:
-            self.stop.held = False
+        except Stopped:
+            stopped = True
+            raise
+        finally:  # a signal of its own, for a rank that stops because of another, would end the writing of `save`
+            self.stop.held = stopped
 
     def step_taken(self) -> float:
         spent = self._save() if self._is_old(self.every_s) else 0.0
@@ -101,9 +138,11 @@ class Diligent(Keeper):
 
     @contextmanager
     def resting(self) -> Iterator[None]:
-        self.stop.held = False
+        self.stop.held = not self.stop.at_once
         self.stop.check()
+        self.rests(True)
         yield
+        self.rests(False)
         self.stop.held = True
 
     def epoch_ended(self) -> None:
@@ -112,8 +151,12 @@ class Diligent(Keeper):
         self.stop.check()
 
     def save(self) -> None:
-        """The state as it is, where training has begun and did not diverge; to be called when it was stopped."""
+        """The state as it is, where training has begun and did not diverge; to be called when it was stopped.
+
+        A signal, but for a second Ctrl-C, waits for its end from here on.
+        """
         if self._state is not None and not self._state.outcome.diverged:
+            self.stop.held = True
             self._save(stopping=True)
 
     def _is_old(self, seconds: float) -> bool:

@@ -44,11 +44,11 @@ class Sums:
     seen: int = 0
     seconds: float = 0.0
 
-    def add(self, taken: Taken, images: int) -> None:
+    def add(self, taken: Taken) -> None:
         self.steps += 1
-        self.loss += taken.answer_loss * images
+        self.loss += taken.answer_loss * taken.num_images
         self.right += taken.num_right
-        self.seen += images
+        self.seen += taken.num_images
 
 
 class Position(Record):

@@ -24,13 +24,16 @@ class Taken:
     Attributes:
         loss: what is made small; where it is not finite, no weight was changed.
         answer_loss: cross-entropy of the answer alone.
+        num_right: images whose answer was right.
         lr: learning rate.
+        num_images: of the batch, on all ranks.
     """
 
     loss: float
     answer_loss: float
     num_right: int
     lr: float
+    num_images: int
 
 
 class Step(ABC):
@@ -83,7 +86,7 @@ class Plain(Step):
         loss, answer_loss, logits_BK = loss_and_answers(self.network, x_BCHW, y_B, self.recipe)
         value, lr = loss.item(), self.next_lr()
         if not math.isfinite(value):
-            return Taken(value, value, 0, lr)
+            return Taken(value, value, 0, lr, len(y_B))
         if self.optimiser and self.schedule:
             self.optimiser.zero_grad()
             loss.backward()
@@ -92,7 +95,7 @@ class Plain(Step):
             self.optimiser.step()
             self.schedule.step()
         answer = value if answer_loss is loss else answer_loss.item()
-        return Taken(value, answer, int(_right(logits_BK, y_B)), lr)
+        return Taken(value, answer, int(num_right(logits_BK, y_B)), lr, len(y_B))
 
 
 @final
@@ -121,7 +124,7 @@ class Recorded(Step):
         self.lr.fill_(rate)
         (found,) = self.graph(x_BCHW, y_B)
         loss, answer_loss, right = found.tolist()
-        return Taken(loss, answer_loss, int(right), rate)
+        return Taken(loss, answer_loss, int(right), rate, len(y_B))
 
     def _work(self, x_BCHW: Tensor, y_B: Tensor) -> tuple[Tensor]:
         loss, answer_loss, logits_BK = loss_and_answers(self.network, x_BCHW, y_B, self.recipe)
@@ -135,8 +138,9 @@ class Recorded(Step):
             finite = torch.isfinite(loss)
             for p, kept in zip(self.parameters, before, strict=True):
                 p.copy_(torch.where(finite, p, kept))
-            return (torch.stack([loss.double(), answer_loss.double(), _right(logits_BK, y_B).double()]),)
+            return (torch.stack([loss.double(), answer_loss.double(), num_right(logits_BK, y_B).double()]),)
 
 
-def _right(logits_BK: Tensor, y_B: Tensor) -> Tensor:
+def num_right(logits_BK: Tensor, y_B: Tensor) -> Tensor:
+    """How many answers are right."""
     return (logits_BK.detach().argmax(dim=1) == y_B).sum()

@@ -47,3 +47,11 @@ def test_a_seed_repeats_and_another_differs() -> None:
     once, again, other = (resample([correct_SN], RNG(seed), 50) for seed in (1, 1, 2))
     np.testing.assert_array_equal(once, again)
     assert not np.array_equal(once, other)
+
+
+def test_each_network_has_its_own_seeds() -> None:
+    """Every image alike, and no network's runs overlap another's."""
+    runs = [np.array([0.1, 0.12]), np.array([0.4, 0.42, 0.44]), np.array([0.8, 0.82, 0.84, 0.86])]
+    means_RK = resample([np.repeat(runs_S[:, None], 20, axis=1) for runs_S in runs], RNG(1), 200)
+    for means_R, runs_S in zip(means_RK.T, runs, strict=True):
+        assert runs_S.min() - 1e-6 <= means_R.min() < means_R.max() <= runs_S.max() + 1e-6

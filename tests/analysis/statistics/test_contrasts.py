@@ -137,3 +137,18 @@ def test_p_where_the_rest_explains_all_of_the_seeds() -> None:
     assert found.seeds > 0
     assert found.half_width(0.95) == 0
     assert found.p_value() > 0.05
+
+
+def test_one_image_leaves_the_seeds_alone() -> None:
+    found = Moments.of(np.array([[1.0], [0.0], [1.0]]))
+    assert found.mean_N.tolist() == pytest.approx([2 / 3])
+    assert (found.num_seeds, found.seeds, found.rest) == (3, pytest.approx(1 / 3 / 3), 0.0)
+
+
+def test_no_more_than_the_rest_is_subtracted() -> None:
+    """Few images and many seeds: beyond 95 % the quantile of images grows faster, and the share stays what it is."""
+    found = Contrast(0.1, np.zeros(5), 4e-4, 3e-4, 1e-4, 30.0, True)
+    z, t = stats.t.ppf(0.9995, 4) ** 2, stats.t.ppf(0.9995, 30) ** 2
+    share = 1 - 0.25**2 / 3
+    by_hand = z * (4e-4 - (1 - share) * 1e-4) + t * (3e-4 - share * 1e-4)
+    assert found.half_width(0.999) ** 2 == pytest.approx(by_hand)

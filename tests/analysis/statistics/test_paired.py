@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -9,7 +11,7 @@ from scipy import stats
 from linewise.analysis.intervals import difference
 from linewise.analysis.statistics.contrasts import Moments, contrast
 from linewise.analysis.statistics.exact import permutation
-from linewise.analysis.statistics.paired import paired
+from linewise.analysis.statistics.paired import compare, paired
 from linewise.analysis.statistics.power import smallest_visible
 
 
@@ -41,8 +43,9 @@ def test_verdicts() -> None:
     assert paired(better[:1], worse).verdict == "too few seeds"
 
 
-def test_every_run_is_held_against_every_run() -> None:
-    first_SN, second_SN = networks(0.95, 0.9, (2, 3))
+@pytest.mark.parametrize(("second", "some"), [(0.9, 6), (0.93, 2), (0.95, 0)])
+def test_every_run_is_held_against_every_run(second: float, some: int) -> None:
+    first_SN, second_SN = networks(0.95, second, (2, 3))
     tests = paired(first_SN, second_SN).mcnemar
     p_values = []
     for s, t in np.ndindex(2, 3):
@@ -52,7 +55,7 @@ def test_every_run_is_held_against_every_run() -> None:
     ranked = sorted(p_values)  # Holm: as many as come before the first that is too large
     rejected = next((i for i, p in enumerate(ranked) if p * (6 - i) >= 0.05), 6)
     assert (tests.num_rejected, tests.num_pairs) == (rejected, 6)
-    assert rejected > 0
+    assert rejected == some
 
 
 def test_three_against_three_seeds_give_no_permutation_p_and_say_why() -> None:
@@ -64,6 +67,10 @@ def test_three_against_three_seeds_give_no_permutation_p_and_say_why() -> None:
     found = paired(first_SN, second_SN)
     assert found.permutation_p == permutation(first_SN.sum(1), second_SN.sum(1)) == pytest.approx(2 / 70)
     assert found.permutation_reason == ""
+    first_SN, second_SN = networks(0.95, 0.5, (1, 39))  # 2 of 40 orders are as extreme: never below 5 %
+    assert paired(first_SN, second_SN).permutation_reason == (
+        "with 1 and 39 seeds the smallest p-value possible is 0.05"
+    )
 
 
 def test_one_seed_gives_no_p_and_says_what_it_speaks_of() -> None:
@@ -82,6 +89,7 @@ def test_one_seed_against_three() -> None:
     first_SN, second_SN = networks(0.95, 0.8, (1, 3))
     found = paired(first_SN, second_SN, labels=("cnn", "lstm"))
     gap = found.difference
+    assert found.reason == paired(second_SN, first_SN).reason
     assert found.reason == "one of the networks has one seed, so how much seeds matter is not known"
     assert found.text.endswith(
         f"Of these runs alone: {100 * gap.estimate:+.2f} points for cnn (95 % interval {100 * gap.low:+.2f} to "
@@ -119,3 +127,22 @@ def test_the_bootstrap_repeats_and_lies_about_the_estimate() -> None:
     assert found.bootstrap.low < found.difference.estimate < found.bootstrap.high
     ratio = (found.bootstrap.high - found.bootstrap.low) / (found.difference.high - found.difference.low)
     assert 0.8 < ratio < 1.8
+    assert paired(first_SN, second_SN, np.random.default_rng(0)).bootstrap == found.bootstrap
+    few = paired(first_SN, second_SN, replicates=5).bootstrap
+    assert few.high - few.low < found.bootstrap.high - found.bootstrap.low
+
+
+def test_the_bootstrap_interval_lies_between_percentiles() -> None:
+    correct = networks(0.95, 0.9, (6, 6))
+    means_R2 = np.stack([np.linspace(0, 1, 1001), np.zeros(1001)], axis=1)
+    found = compare((correct[0], correct[1]), means_R2, ("a", "b"))
+    assert (found.bootstrap.low, found.bootstrap.high) == pytest.approx((0.025, 0.975))
+    whole = replace(found.bootstrap, low=found.difference.low, high=found.difference.high)
+    assert whole == found.difference
+    assert (whole.num_images, whole.num_seeds, whole.covers_seeds, found.reason) == (1000, 6, True, "")
+
+
+def test_a_study_that_could_not_have_shown_anything_says_so() -> None:
+    """Two seeds each, of which one is right and one is wrong everywhere."""
+    wild_SN = np.array([[True] * 50, [False] * 50])
+    assert paired(wild_SN, wild_SN).text.endswith(" 50 images. This study could not have shown any difference.")

@@ -12,6 +12,7 @@ from statsmodels.stats.contingency_tables import cochrans_q
 from statsmodels.stats.multitest import multipletests
 
 from linewise.analysis import summarise
+from linewise.analysis.statistics.bootstrap import resample
 from linewise.analysis.statistics.paired import paired
 from linewise.analysis.statistics.panel import panel
 from linewise.foundations.folder import StudyFolder
@@ -42,8 +43,20 @@ def test_every_pair_once_corrected_for_their_number() -> None:
     assert found.pair("linear", "cnn") is found.pair("cnn", "linear")
     assert found.pair("linear", "cnn").text.startswith("cnn is better than linear by ")
     assert " after correction for 6 pairs, 3 seeds, 1,500 images" in found.pair("linear", "cnn").text
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError) as refused:
         found.pair("linear", "vit")
+    assert refused.value.args == (("linear", "vit"),)
+
+
+def test_the_bootstrap_of_a_pair_is_that_of_its_two_networks() -> None:
+    correct = networks({"lstm": 0.88, "gru": 0.9, "cnn": 0.94})
+    means_RK = resample(list(correct.values()), np.random.default_rng(4), 50)
+    found = panel(correct, np.random.default_rng(4), 50)
+    for (i, first), (j, second) in combinations(enumerate(correct), 2):
+        low, high = np.quantile(means_RK[:, i] - means_RK[:, j], [0.025, 0.975])
+        pair = found.pair(first, second).bootstrap
+        assert (pair.low, pair.high) == pytest.approx((low, high))
+    assert panel(correct).pairs == panel(correct, np.random.default_rng(0)).pairs
 
 
 def test_cochrans_q_for_every_run_that_all_have() -> None:
@@ -63,6 +76,13 @@ def test_a_network_with_one_seed_takes_no_part_in_the_correction() -> None:
     assert found.pair("lstm", "gru").p_holm == found.pair("lstm", "gru").p
     assert found.pair("lstm", "gru").num_pairs == 1
     assert found.pair("lstm", "cnn").verdict == "too few seeds"
+
+
+def test_two_networks_are_one_pair() -> None:
+    correct = networks({"lstm": 0.88, "cnn": 0.94})
+    found = panel(correct)
+    assert found.pairs == [paired(correct["lstm"], correct["cnn"], labels=("lstm", "cnn"))]
+    assert len(found.cochran) == 3
 
 
 def test_one_network_has_nobody_to_be_compared_with() -> None:

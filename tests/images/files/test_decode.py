@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from linewise.images import Preprocessing, read_image
+from linewise.images.files.decode import Header, read_header, starts_an_image
 
 GREY = Preprocessing(height=8, width=8, channels=1, mean=[0.5], std=[0.5])
 COLOUR = Preprocessing(height=8, width=8, channels=3, mean=[0.5] * 3, std=[0.5] * 3)
@@ -208,3 +209,50 @@ def test_path_and_open_file_give_the_same(tmp_path: Path):
     Image.fromarray(RGB_HWC).resize((50, 30)).save(tmp_path / "x.jpg")
     with open(tmp_path / "x.jpg", "rb") as file:
         np.testing.assert_array_equal(read_image(file, COLOUR), read_image(tmp_path / "x.jpg", COLOUR))
+
+
+@pytest.mark.parametrize("orientation", range(10))
+def test_a_header_says_the_size_as_it_is_shown(tmp_path: Path, orientation: int) -> None:
+    """Orientations 5 to 8 lie on their side (EXIF 2.32, tag 0x0112); others are upright, those unknown as well."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = Image.fromarray(np.zeros((7, 4, 3), np.uint8))
+    image.save(tmp_path / "x.png", exif=exif)
+    turned = 5 <= orientation <= 8
+    assert read_header(tmp_path / "x.png", 1) == Header(4 if turned else 7, 7 if turned else 4, "RGB", 1)
+    assert read_image(tmp_path / "x.png", COLOUR).shape == (8, 8, 3)
+
+
+def test_a_header_without_exif_with_a_broken_one_and_with_frames(tmp_path: Path) -> None:
+    grey = Image.fromarray(np.zeros((7, 4), np.uint8))
+    grey.save(tmp_path / "x.png")
+    assert read_header(str(tmp_path / "x.png"), 1) == Header(7, 4, "L", 1)
+    (tmp_path / "y.png").write_bytes(png(4, 7, 8, 0, bytes(35), (b"eXIf", b"no exif at all")))
+    assert read_header(tmp_path / "y.png", 1) == Header(7, 4, "L", 1)
+    grey.save(tmp_path / "x.pgm")  # of a kind that never has frames
+    assert read_header(tmp_path / "x.pgm", 1) == Header(7, 4, "L", 1)
+    grey.save(tmp_path / "x.gif", save_all=True, append_images=[Image.fromarray(np.full((7, 4), 9, np.uint8))])
+    header = read_header(io.BytesIO((tmp_path / "x.gif").read_bytes()), 1)
+    assert isinstance(header, Header)
+    assert (header.height, header.width, header.frames) == (7, 4, 2)
+
+
+def test_what_a_header_cannot_say(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((1000, 2001), np.uint8)).save(tmp_path / "x.png")
+    assert read_header(tmp_path / "x.png", 2) == "is 1,000 × 2,001 pixels, more than 2 megapixels"
+    assert read_header(tmp_path / "x.png", 2.001) == Header(1000, 2001, "L", 1)  # not one pixel more
+    assert read_header(tmp_path / "y.png", 2) == "does not exist"
+    assert read_header(tmp_path, 2) == "is not a regular file"
+    assert read_header(io.BytesIO(b"text"), 2) == "is no image"
+    (tmp_path / "z.png").write_text("<HTML> says that the page was not found")
+    assert read_header(tmp_path / "z.png", 2) == "is an HTML page, no image"
+
+
+def test_how_an_image_begins(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    Image.fromarray(GREY_HW).save(file, "PNG")
+    whole = file.getvalue()
+    assert [starts_an_image(data) for data in (whole, whole[:-20], b"", b"text", whole[8:])] == [
+        True, True, False, False, False,
+    ]  # fmt: skip
+    assert starts_an_image(png(100_000, 100_000, 8, 0, b""))  # far too large, but an image

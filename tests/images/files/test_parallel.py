@@ -41,7 +41,7 @@ def test_an_error_comes_out_of_threads_and_of_processes(monkeypatch: pytest.Monk
     with pytest.raises(ZeroDivisionError):
         list(streamed(fails, range(100)))
     with pytest.raises(ZeroDivisionError):
-        by_blocks(fails_at, 100, "", progress=False)
+        list(by_blocks(fails_at, range(100), "", progress=False))
 
 
 @pytest.mark.parametrize("many", [10_000, 300])

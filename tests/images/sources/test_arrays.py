@@ -64,6 +64,49 @@ def test_dark_images_are_remarked_upon():
     assert images.warnings == ["the largest pixel value is 15: taken as 0..255, so the images are dark"]
 
 
+def test_64_of_255_is_not_dark_and_63_is():
+    for high, warnings in ((64, 0), (63, 1)):
+        images = GREY // 5
+        images[0, 0, 0] = high
+        assert len(load((images, LABELS)).warnings) == warnings
+
+
+@pytest.mark.parametrize(
+    ("images", "same"),
+    [
+        (np.minimum(GREY, 254) / 255, np.minimum(GREY, 254)),
+        (GREY * 257.0 / 257, GREY),
+        (GREY + np.float32(0.4), np.minimum(GREY, 254)),
+        (GREY.astype(np.int64) * 257, GREY),
+        (np.where(GREY == 0, 65535, GREY.astype(np.int64)), np.where(GREY == 0, 255, np.rint(GREY / 257)).astype(np.uint8)),
+    ],
+    ids=["below 1", "0..255", "fractions of 255", "0..65535", "one pixel of 65535"],
+)  # fmt: skip
+def test_the_scale_is_chosen_by_the_extremes(images, same):
+    if images.dtype == np.float32:
+        images, same = np.minimum(images, 254), np.minimum(GREY, 254)
+    assert fingerprint(images) == fingerprint(same)
+
+
+def test_the_scale_is_chosen_for_all_splits_together(tmp_path):
+    """The training images alone could be fractions of 1, the test images show that they are not."""
+    train, test = (GREY > 127).astype(np.float64), GREY.astype(np.float64)
+    np.savez(tmp_path / "x.npz", x_train=train, y_train=LABELS, x_test=test, y_test=LABELS)
+    images = load(tmp_path / "x.npz")
+    np.testing.assert_array_equal(np.sort(np.unique(images.train.images_NHWC)), [0, 1])
+    np.testing.assert_array_equal(images.test.open("compare", lambda reason: None).images_NHWC[..., 0], GREY)
+
+
+def test_many_images_are_scaled_in_blocks():
+    many = np.random.default_rng(6).integers(0, 256, (2500, 3, 3), np.uint8)
+    labels = np.arange(2500) % 2
+    assert (
+        fingerprint(many / 255, labels)
+        == fingerprint(many.astype(np.int32) * 257, labels)
+        == fingerprint(many, labels)
+    )
+
+
 def test_the_callers_array_is_left_alone():
     mine = GREY.copy()
     load((mine, LABELS))
@@ -85,6 +128,31 @@ def test_the_callers_array_is_left_alone():
             LABELS,
             "arrays, train: images of shape 30×5×6×4" + SHAPES
             + "\n  to mend:  leave out the alpha channel: images[..., :3]",
+        ),
+        (
+            np.zeros((30, 0, 6)), LABELS,
+            "arrays, train: images of shape 30×0×6, without a pixel\n  expected: at least one pixel each",
+        ),
+        (
+            np.zeros((30, 5, 6, 0)), LABELS,
+            "arrays, train: images of shape 30×5×6×0, without a pixel\n  expected: at least one pixel each",
+        ),
+        (GREY.reshape(30, 30), LABELS, "arrays, train: images of shape 30×30" + SHAPES),
+        (np.zeros((30, 2, 5, 4)), LABELS, "arrays, train: images of shape 30×2×5×4" + SHAPES
+            + "\n  to mend:  leave out the alpha channel: images[..., :3]"),
+        (np.zeros(30), LABELS, "arrays, train: images of shape 30" + SHAPES),
+        (
+            GREY.astype(np.int64) + 65281, LABELS,
+            f"arrays: pixel values up to {65281 + int(GREY.max()):g}\n  expected: whole numbers 0..255 or 0..65535, or fractions 0..1",
+        ),
+        (
+            GREY.astype(np.int64) - 1, LABELS,
+            "arrays: pixel values from -1 to 254\n  expected: whole numbers 0..255, or fractions 0..1"
+            "\n  to mend:  undo the normalisation; Linewise normalises by itself",
+        ),
+        (
+            GREY * 1.01, LABELS,
+            "arrays: pixel values up to 257.55\n  expected: whole numbers 0..255 or 0..65535, or fractions 0..1",
         ),
         (np.full(GREY.shape, np.nan), LABELS, "arrays, train: pixels that are NaN or infinite\n  expected: numbers"),
         (

@@ -36,9 +36,17 @@ EXPECTED = load((IMAGES, LABELS)).record.fingerprint
         table().replace("label", '"label"'),
         table(head=HEAD.removeprefix("label,") + ",class", last=True),
         table(labels=[f"{label}.0" for label in LABELS]),
+        table().replace(",", "\t"),
+        table(head=HEAD.replace("label", "Target")),
+        table(head=HEAD.removeprefix("label,") + ",y", last=True).replace("\n", "\n\n"),
+        "\n".join(",".join(f' "{cell}" ' for cell in line.split(",")) for line in table().splitlines()),
+        table().replace(",0,", ",+000,"),
     ],
-    ids=["kaggle", "no header", "windows", "mark", "blank lines", "semicolons", "quotes", "label last", "floats"],
-)
+    ids=[
+        "kaggle", "no header", "windows", "mark", "blank lines", "semicolons", "quotes", "label last", "floats", "tabs", "target",
+        "label last and blank lines", "all in quotes", "signs and zeros",
+    ],
+)  # fmt: skip
 def test_same_images_from_every_dialect(tmp_path, text):
     path = tmp_path / "digits.csv"
     path.write_bytes(text.encode())
@@ -48,6 +56,33 @@ def test_same_images_from_every_dialect(tmp_path, text):
 def test_names_as_labels(tmp_path):
     (tmp_path / "x.csv").write_text(table(labels=[("猫", "dog", "cow")[i] for i in LABELS]), encoding="utf-8")
     assert load(tmp_path / "x.csv").class_names == ("cow", "dog", "猫")
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (["-3", "0", "12"], ("-3", "0", "12")),
+        (["01", "1.00", "2"], ("1", "2")),  # numbers, however they are written
+        (["1", "2", "1e3"], ("1", "1e3", "2")),  # one that is not whole: all of them are names
+        (["1", "2", "9" * 19], ("1", "2", "9" * 19)),  # more digits than numbers of a machine have
+    ],
+)
+def test_labels_are_numbers_or_names(tmp_path, labels, names):
+    (tmp_path / "x.csv").write_text(table(labels=[labels[i] for i in LABELS]))
+    assert load(tmp_path / "x.csv").class_names == names
+
+
+def test_another_separator_by_its_name(tmp_path):
+    (tmp_path / "x.TSV").write_text(table().replace(",", "\t"))
+    assert load(tmp_path / "x.TSV").record.fingerprint == EXPECTED
+
+
+def test_two_files_for_one_split(tmp_path, refusal):
+    for name in ("train.csv", "my-Train.CSV", "test.csv", "notes.csv"):
+        (tmp_path / name).write_text(table())
+    assert refusal(lambda: load(tmp_path)) == (
+        "DIR: two files for the train images: my-Train.CSV and train.csv\n  expected: one"
+    )
 
 
 def test_folder_with_train_and_test(tmp_path):
@@ -65,6 +100,18 @@ def test_kaggles_test_file_without_labels(tmp_path):
     images = load(tmp_path)
     assert images.warnings == ["test.csv has no labels: left out"]
     assert len(images.test) == 6
+
+
+def test_a_part_without_labels_is_left_out_and_those_after_it_are_not(tmp_path):
+    (tmp_path / "train.csv").write_text(table())
+    (tmp_path / "val.csv").write_text("\n".join(line.partition(",")[2] for line in table().splitlines()))
+    (tmp_path / "test.csv").write_text(table(255 - IMAGES[:9], LABELS[:9]))
+    images = load(tmp_path)
+    assert images.warnings == ["val.csv has no labels: left out"]
+    assert [warning["code"] for warning in images.record.check["warnings"]] == ["no_labels"]
+    assert len(images.test) == 9
+    (tmp_path / "val.csv").write_text(table(254 - IMAGES[:6], LABELS[:6]))
+    assert len(load(tmp_path).validation) == 6
 
 
 LINES = table().splitlines()
@@ -106,6 +153,28 @@ LINES = table().splitlines()
             "\n  to mend:  save colour images as .npz or as image files",
         ),
         ("\n".join(line.partition(",")[2] for line in LINES), ": no column of labels" + KIND),
+        (
+            "\n".join([*LINES[:2], "", "1" + ",0" * 15 + ",300", *LINES[3:]]),
+            ", line 4, column 17 (pixel15): '300'\n  expected: a whole number 0..255",
+        ),
+        (
+            "\n".join([*LINES[1:3], "1," + "x" * 50 + ",0" * 15, *LINES[3:]]),
+            f", line 3, column 2: '{'x' * 40}'\n  expected: a whole number 0..255",
+        ),
+        (
+            "\n".join([HEAD.removeprefix("label,") + ",label", "-1" + ",0" * 15 + ",1"]),
+            ", line 2, column 1 (pixel0): '-1'\n  expected: a whole number 0..255",
+        ),
+        (
+            "\n".join([HEAD.removeprefix("label,") + ",label", "0," * 15 + "1000,1"]),
+            ", line 2, column 16 (pixel15): '1000'\n  expected: a whole number 0..255",
+        ),
+        ("\n".join([LINES[1], *["," + "0," * 15 + "0"] * 3]), ": no label in line 2, 3, 4" + KIND),
+        (
+            "label,a,b,c",
+            ", line 1: 3 pixel columns\n  expected: a square number, such as 784 = 28×28\n"
+            "  to mend:  save colour images as .npz or as image files",
+        ),
         (
             "pixel0,label," + ",".join(f"p{i}" for i in range(15)),
             ", line 1: column 2 holds the labels\n  expected: the first or the last column",

@@ -46,7 +46,8 @@ def test_pixels_and_labels_are_those_of_the_files(class_folders):
 def test_second_time_comes_from_the_cache(class_folders, monkeypatch):
     root = class_folders()
     first = load(root)
-    monkeypatch.setattr("linewise.images.files.cache.by_blocks", lambda *_: pytest.fail("decoded again"))
+    for module in ("cache", "headers"):
+        monkeypatch.setattr(f"linewise.images.files.{module}.by_blocks", lambda *_: pytest.fail("decoded again"))
     assert load(root).record.fingerprint == first.record.fingerprint
 
 
@@ -69,7 +70,7 @@ def test_many_files_go_to_processes(class_folders, monkeypatch):
     root = class_folders(number=30)
     expected = load(root).record.fingerprint
     monkeypatch.setattr("linewise.images.files.parallel.MANY", 10)
-    monkeypatch.setattr("linewise.images.files.cache.VERSION", 2)
+    monkeypatch.setattr("linewise.images.files.cache.VERSION", 99)
     assert load(root).record.fingerprint == expected
 
 
@@ -446,7 +447,8 @@ def test_no_room_in_the_cache(class_folders, own_cache, monkeypatch, refusal):
     message = refusal(lambda: load(class_folders())).replace(str(own_cache), "CACHE")
     assert message == (
         "CACHE/decoded: 12 images of 8×8 need 0.0 GB, 0.0 are free"
-        "\n  to mend:  choose smaller images with --size, or another folder with LINEWISE_CACHE"
+        "\n  to mend:  choose smaller images with --size, another folder with LINEWISE_CACHE, or make room: "
+        "linewise data cache"
     )
 
 

@@ -239,3 +239,18 @@ def test_one_file_instead_of_its_folder(idx_folder, refusal):
         "\n  expected: a folder of class folders, IDX files, a CSV file or an .npz file"
         "\n  to mend:  name the folder that holds it"
     )
+
+
+def test_a_validation_part_and_a_test_part_alone(tmp_path, as_idx):
+    images = np.random.default_rng(3).integers(0, 256, (20, 5, 4), np.uint8)
+    labels = np.arange(20, dtype=np.uint8) % 2
+    for split, first in (("train", 0), ("validation", 100)):
+        write(tmp_path, as_idx(images // 2 + np.uint8(first)), f"{split}-images-idx3-ubyte")
+        write(tmp_path, as_idx(labels), f"{split}-labels-idx1-ubyte")
+    np.testing.assert_array_equal(load(tmp_path).validation.images_NHWC[..., 0], images // 2 + 100)
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    write(alone, as_idx(images), "t10k-images-idx3-ubyte")
+    write(alone, as_idx(labels), "t10k-labels-idx1-ubyte")
+    found = load(alone)  # taken as the images that there are, and split
+    assert len(found.train) + len(found.validation) + len(found.test) == 20

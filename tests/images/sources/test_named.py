@@ -207,6 +207,7 @@ def test_mnist_pixels_are_those_of_the_file(mnist_dir):
 
 
 @pytest.mark.cifar10
+@pytest.mark.long
 def test_cifar10_images():
     """The whole archive: some seconds."""
     images = load("cifar10")

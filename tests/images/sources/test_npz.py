@@ -8,7 +8,9 @@ import zipfile
 import numpy as np
 import pytest
 
+from linewise.foundations.errors import DataError
 from linewise.images import load
+from rights import open_folder, without_rights
 
 IMAGES = np.random.default_rng(3).integers(0, 256, (30, 5, 4), np.uint8)
 LABELS = np.arange(30) % 3
@@ -23,7 +25,9 @@ def test_images_and_labels(tmp_path, save):
     assert load(tmp_path / "x.npz").record.fingerprint == load((IMAGES, LABELS)).record.fingerprint
 
 
-@pytest.mark.parametrize("style", ["x_{}/y_{}", "{}_images/{}_labels"])
+@pytest.mark.parametrize(
+    "style", ["x_{}/y_{}", "{}_images/{}_labels", "X_{}/y_{}", "{}_x/{}_y", "images_{}/labels_{}"]
+)
 @pytest.mark.parametrize("validation", ["validation", "val"])
 def test_splits(tmp_path, style, validation):
     image_name, label_name = style.split("/")
@@ -55,6 +59,27 @@ def test_pickles_never_run(tmp_path, refusal):
 def test_other_names(tmp_path, refusal):
     np.savez(tmp_path / "x.npz", pictures=IMAGES, kinds=LABELS)
     assert refusal(lambda: load(tmp_path / "x.npz")) == "DIR/x.npz: holds the arrays pictures, kinds" + EXPECTED
+
+
+def test_no_arrays(tmp_path, refusal):
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        archive.writestr("notes.txt", "no array")
+    assert refusal(lambda: load(tmp_path / "x.npz")) == "DIR/x.npz: holds no arrays" + EXPECTED
+
+
+def test_images_without_their_labels(tmp_path, refusal):
+    np.savez(tmp_path / "x.npz", x_train=IMAGES, train_labels=LABELS, y_test=LABELS)
+    assert refusal(lambda: load(tmp_path / "x.npz")) == (
+        "DIR/x.npz: holds the arrays x_train, train_labels, y_test" + EXPECTED
+    )
+
+
+def test_labels_that_do_not_fit(tmp_path, refusal):
+    np.savez(tmp_path / "x.npz", images=IMAGES, labels=LABELS[:-1])
+    assert refusal(lambda: load(tmp_path / "x.npz")) == (
+        "DIR/x.npz: 30 images but 29 labels\n  expected: one label for each image of train"
+        "\n  to mend:  check that the two belong together"
+    )
 
 
 def test_no_archive(tmp_path, refusal):
@@ -97,3 +122,24 @@ def test_bomb(tmp_path, refusal):
     assert refusal(lambda: load(tmp_path / "x.npz")) == (
         f"DIR/x.npz, images: unpacks from {packed:,} to 536,871,040 bytes\n  expected: images or labels"
     )
+
+
+def test_no_permission():
+    with open_folder() as folder:
+        np.savez(folder / "x.npz", images=IMAGES, labels=LABELS)
+        (folder / "x.npz").chmod(0)
+        with without_rights(), pytest.raises(DataError) as refused:
+            load(folder / "x.npz")
+    assert str(refused.value) == (
+        f"{folder}/x.npz: may not be read (permission denied)\n  to mend:  check its permissions"
+    )
+
+
+def test_a_failing_disk(tmp_path, refusal, monkeypatch):
+    np.savez(tmp_path / "x.npz", images=IMAGES, labels=LABELS)
+
+    def failing(*arguments):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("linewise.images.sources.npz.open_npz", failing)
+    assert refusal(lambda: load(tmp_path / "x.npz")) == "DIR/x.npz: cannot be read (Input/output error)"

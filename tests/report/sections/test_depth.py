@@ -20,7 +20,6 @@ from linewise.report.charts.chart import Looks
 from linewise.report.pictures import pictures
 from linewise.report.sections.depth import LISTED, section
 from linewise.report.sections.section import Section
-from linewise.study import stopwatch
 from linewise.study.comparison import run_study
 from linewise.study.config import make_config
 from linewise.study.executors import InProcess
@@ -35,10 +34,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("studies") / "digits"
     digits = load("digits", splits=SplitOptions(images=300))
     config = make_config(models=[*READERS, "cnn"], seeds=2, epochs=2, budget=3000, read_along=0.5)
-    with pytest.MonkeyPatch.context() as patch:
-        for work in stopwatch.ROUNDS:  # speed is not looked at here
-            patch.setitem(stopwatch.ROUNDS, work, 2)
-        run_study(digits, config, path, InProcess())
+    run_study(digits, config, path, InProcess())
     build(path, figures=False)
     return path
 

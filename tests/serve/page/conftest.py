@@ -15,6 +15,7 @@ import pytest
 import uvicorn
 from playwright import sync_api as playwright_api
 
+import caches
 from conftest import chromium
 from drawings import WAYS
 
@@ -34,7 +35,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("study") / "digits"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LINEWISE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("LINEWISE_CACHE", str(caches.begin(tmp_path_factory)))
         compare("digits", out=folder, jobs=0, models=NETWORKS, seeds=1, epochs=3, budget=8_000, report=False)
     return folder
 
@@ -84,8 +85,7 @@ def address(study: Path, colour_run: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[playwright_api.Browser]:
     path = chromium()
-    if path is None:
-        pytest.skip("no chromium")
+    assert path, "a test that asks for a browser is marked `browser`, and left out where there is none"
     with playwright_api.sync_playwright() as driver:
         opened = driver.chromium.launch(executable_path=path, args=FLAGS)
         yield opened

@@ -50,10 +50,11 @@ def test_a_killed_launcher_leaves_nothing_running_and_changes_nothing(
     digits: ImageSet, undisturbed: dict[str, Any], tmp_path: Path
 ) -> None:
     out = tmp_path / "s"
-    launcher = launchers.start(out, "--jobs", "0")
+    launcher = launchers.start(out, "--jobs", "0", pause=("tell", 3))
     complete, running = optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.RUNNING
-    with launchers.stopped(launcher, lambda: states(out, complete) >= 1 and states(out, running) >= 1):
-        launchers.kill(launcher)
+    launchers.wait_until_stopped(launcher)
+    launchers.kill(launcher)
+    assert states(out, complete) == 3
     before = {label: [t.number for t in trials if t.state == complete] for label, trials in journal(out).items()}
     assert states(out, running) > 0
     started: list[str] = []

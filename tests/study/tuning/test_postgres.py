@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ import pytest
 
 import launchers
 import postgres
+import workers
 from linewise.foundations.errors import ConfigError
 from linewise.foundations.folder import StudyFolder
 from linewise.foundations.records import TuningPlan
@@ -54,6 +57,7 @@ def trials(url: str) -> dict[str, list[optuna.trial.FrozenTrial]]:
         return {s.study_name.split("/")[2]: storage.optuna.get_all_trials(s._study_id) for s in known}
 
 
+@pytest.mark.long  # as below, where a worker is killed besides
 def test_two_launchers_share_the_trials_and_spend_them_once(
     empty: str, undisturbed: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -71,14 +75,11 @@ def test_two_launchers_share_the_trials_and_spend_them_once(
 def test_a_killed_launcher_s_trial_is_tried_again_by_another(
     empty: str, digits: ImageSet, undisturbed: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    launcher = launchers.start(tmp_path / "a", "--jobs", "0", "--storage", empty)
-
-    def count(state: optuna.trial.TrialState) -> int:
-        return sum(t.state == state for found in trials(empty).values() for t in found)
-
-    with launchers.stopped(launcher, lambda: count(COMPLETE) >= 1 and count(RUNNING) == 1):
-        launchers.kill(launcher)
-    assert count(RUNNING) == 1
+    launcher = launchers.start(tmp_path / "a", "--jobs", "0", "--storage", empty, pause=("take", 3))
+    launchers.wait_until_stopped(launcher)
+    launchers.kill(launcher)
+    states = Counter(t.state for found in trials(empty).values() for t in found)
+    assert (states[COMPLETE], states[RUNNING]) == (2, 1)
     monkeypatch.setattr(ledger_module, "GRACE_S", 1.0)
     record = run_tuning(digits, make_config(**launchers.DIALS), tmp_path / "b", InProcess(), storage=empty)
     assert launchers.ends(record) == undisturbed
@@ -89,6 +90,25 @@ def test_a_killed_launcher_s_trial_is_tried_again_by_another(
     # The killed one finds its work done.
     again = run_tuning(digits, make_config(**launchers.DIALS), tmp_path / "a", InProcess(), storage=empty)
     assert launchers.ends(again) == undisturbed
+
+
+def test_a_killed_worker_s_trial_is_tried_again_beside_another_machine_s(
+    empty: str, undisturbed: dict[str, Any], tmp_path: Path
+) -> None:
+    first = launchers.start(tmp_path / "a", "--jobs", "1", "--storage", empty, pause=("submit", 2))
+    launchers.wait_until_stopped(first)  # its worker was told to load what it needs, and then given a trial
+    second = launchers.start(tmp_path / "b", "--jobs", "1", "--storage", empty)
+    (worker,) = workers.of(first.pid)
+    worker.kill()
+    os.kill(first.pid, signal.SIGCONT)
+    for launcher, killed in ((first, True), (second, False)):
+        _, said = launcher.communicate(timeout=120)
+        assert launcher.returncode == 0, said
+        assert (b"its worker process was killed (SIGKILL)" in said) == killed
+    assert launchers.ends_of(tmp_path / "a") == launchers.ends_of(tmp_path / "b") == undisturbed
+    for found in trials(empty).values():
+        assert [t.number for t in found] == list(range(launchers.TRIALS))
+        assert {t.state for t in found} == {COMPLETE}
 
 
 def test_its_own_trial_is_taken_up_at_once_after_a_kill(empty: str, tmp_path: Path) -> None:

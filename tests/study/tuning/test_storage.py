@@ -11,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linewise.foundations.errors import ConfigError, DataError
-from linewise.study.tuning.storage import mend_journal, open_storage, parse_address, public_name, told_as_storage
+from linewise.study.tuning.storage import (
+    mend_journal,
+    open_storage,
+    parse_address,
+    public_name,
+    reach,
+    told_as_storage,
+)
 
 RECORDS = [json.dumps({"op_code": i, "worker_id": "w", "text": "é\u2028"}, ensure_ascii=False) for i in range(5)]
 WHOLE = "".join(f"{record}\n" for record in RECORDS).encode()
@@ -41,12 +48,19 @@ def test_damage_before_the_end_is_told_with_its_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("trials.db", "not a database's address\n  expected: postgresql://USER:PASSWORD@HOST/DATABASE"),
+        ("trials.db", "not a database's address\n"
+         "  expected: postgresql://USER:PASSWORD@HOST/DATABASE, or sqlite:///FILE"),
+        ("postgresql://me:ge@heim@h/d", "more than one @ in the address\n"
+         "  expected: postgresql://USER:PASSWORD@HOST/DATABASE\n"
+         "  to mend:  write an @ of user or password as %40"),
+        ("postgresql://me:***@h/d", "*** stands where a password was hidden\n"
+         "  expected: postgresql://USER:PASSWORD@HOST/DATABASE\n  to mend:  put the password back"),
         ("mysql://me:geheim@h/d", "an address that begins with mysql:\n"
          "  expected: postgresql://USER:PASSWORD@HOST/DATABASE, or sqlite:///FILE"),
         ("postgresql://me:geheim@h", "no database in the address\n"
          "  expected: postgresql://USER:PASSWORD@HOST/DATABASE, or sqlite:///FILE"),
-        ("postgresql://h:port/d", "not a database's address\n  expected: postgresql://USER:PASSWORD@HOST/DATABASE"),
+        ("postgresql://h:port/d", "not a database's address\n"
+         "  expected: postgresql://USER:PASSWORD@HOST/DATABASE, or sqlite:///FILE"),
     ],
 )  # fmt: skip
 def test_addresses_that_are_none(url: str, message: str) -> None:
@@ -66,6 +80,18 @@ def test_a_server_that_does_not_answer(tmp_path: Path) -> None:
         "the same command then goes on"
     )
     assert "geheim" not in said
+
+
+@pytest.mark.parametrize("file", ["nowhere/t.db", "text.db"])
+def test_a_file_that_is_no_database(file: str, tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_text("no database\n" * 1000)
+    with pytest.raises(ConfigError) as caught:
+        reach(f"sqlite:///{tmp_path}/{file}")
+    assert str(caught.value).startswith(f"--storage: sqlite:///{tmp_path}/{file} cannot be used (")
+    assert str(caught.value).endswith(
+        ")\n  to mend:  see that its folder is there and can be written, and that the file is a database of Optuna's; "
+        "the same command then goes on"
+    )
 
 
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ def faster(evidence: Evidence, conclusion: Answer, speeds: Speeds | None) -> Cla
         f"{ratios['train'].num_rounds} rounds in alternation, {speeds.threads} "
         f"thread{'s' if speeds.threads > 1 else ''} of {speeds.processor})"
     )
-    for work, told in (("1", "one image"), ("1000", "1,000 images at once")):
+    for work, told in (("1", "one image"), ("1000", "1,000 images")):
         if work in ratios:
             sentence += f"; answering {told} it is {ratios[work].estimate:.2f} times as fast"
     if verdict == "supported" and low > MOST:

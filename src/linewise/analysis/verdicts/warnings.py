@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from linewise.analysis.answer import baseline
 from linewise.analysis.evidence import Evidence
 from linewise.analysis.intervals import accuracy
+from linewise.foundations.amounts import count
 from linewise.foundations.tuning import TuningRecord
 
 FEW_SEEDS, MOST_MISS, LEAST_BALANCE = 5, 0.01, 0.5
@@ -61,8 +62,8 @@ def _protocol(evidence: Evidence) -> Iterator[tuple[str, str]]:
         told = f", {len(again)} of the runs more than once" if again else ", for runs added later"
         yield "test-opened-again", f"The test set was opened {len(twice)} times{told}."
     if unlogged := evidence.folder.unlogged():
-        count = f"{len(unlogged):,} tested run{'s' if len(unlogged) > 1 else ''}, such as {unlogged[0]}"
-        told = f"openings.jsonl does not tell of the opening for {count}: it was removed or changed."
+        these = f"{count(len(unlogged), 'tested run')}, such as {unlogged[0]}"
+        told = f"openings.jsonl does not tell of the opening for {these}: it was removed or changed."
         yield "opening-not-logged", told
     for status in ("diverged", "failed"):
         lost = [r.path.name for n in evidence.networks for r in n.runs if r.record.status == status]

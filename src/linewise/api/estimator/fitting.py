@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ from linewise.api.estimator.computing import borrowed
 from linewise.api.estimator.pixels import InputError
 from linewise.foundations.errors import LinewiseError
 from linewise.foundations.records import DataRecord, Epoch, RunRecord
+from linewise.foundations.scratch import scratch
 from linewise.images import Part, Preprocessing, SplitOptions
 from linewise.images.checking.duplicates import fingerprint, groups_of
 from linewise.images.preprocessing import Geometry
@@ -60,8 +59,7 @@ def fit_run(images_NHWC: np.ndarray, labels_N: np.ndarray, class_names: list[str
         training, validation = _divide(images_NHWC, labels_N, tuple(class_names), how)
         data = _record(training, validation, class_names)
         spec = make_spec(config, data, "linewise.ReaderClassifier(…).fit(…)")
-        with tempfile.TemporaryDirectory(prefix="linewise-") as name, borrowed(config.threads):
-            work = Path(name)
+        with scratch() as work, borrowed(config.threads):
             job = Job(
                 spec.models[0],
                 how.seed,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from pydantic import ValidationError
 from linewise.api.estimator.fitting import Files
 from linewise.foundations.errors import ConfigError, SavedModelError
 from linewise.foundations.records import Epoch, Record, describe
+from linewise.foundations.scratch import scratch
 from linewise.models.saved import Saved, load_model
 from linewise.study.storage import new_run_folder
 
@@ -47,10 +47,10 @@ class Kept(Record):
 
 def model_of(files: Files) -> Saved:
     """The network from the files of a run, checked as every saved model is."""
-    with tempfile.TemporaryDirectory(prefix="linewise-") as name, torch.random.fork_rng(devices=[]):
+    with scratch() as folder, torch.random.fork_rng(devices=[]):
         for file in ("model.json", "model.safetensors"):
-            (Path(name) / file).write_bytes(files[file])
-        return load_model(name)
+            (folder / file).write_bytes(files[file])
+        return load_model(folder)
 
 
 def history_of(files: Files) -> dict[str, list[float]]:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import Field
 
+from linewise.foundations.amounts import count
 from linewise.foundations.errors import DataError
 from linewise.foundations.names import shown
 from linewise.foundations.records import Record
 from linewise.images.checking.duplicates import groups_of
-from linewise.images.checking.findings import Findings, listed, plural
+from linewise.images.checking.findings import Findings, listed
 from linewise.images.sets import Part
 
 IMBALANCED = 3.0
@@ -118,7 +119,7 @@ def judge(
     leaks = {pair: number for pair, number in duplicates.across.items() if number}
     if leaks:
         said = "; ".join(
-            f"{plural(n, 'image')} of {p.split('/')[1]} also in {p.split('/')[0]}" for p, n in leaks.items()
+            f"{count(n, 'image')} of {p.split('/')[1]} also in {p.split('/')[0]}" for p, n in leaks.items()
         )
         examples = [
             example for example in duplicates.examples if len({e.split(" ")[0] for e in example.split(" = ")}) > 1
@@ -138,7 +139,7 @@ def judge(
         number = duplicates.conflicts
         findings.warn(
             "conflicts",
-            f"{plural(number, 'image')} {'appears' if number == 1 else 'appear'} under more than one label"
+            f"{count(number, 'image')} {'appears' if number == 1 else 'appear'} under more than one label"
             + (f", such as {shown(duplicates.examples[0])}" if duplicates.examples else ""),
         )
     counts = parts["train"].counts(len(class_names))
@@ -146,7 +147,7 @@ def judge(
         least, most = int(np.argmin(counts)), int(np.argmax(counts))
         findings.warn(
             "imbalance",
-            f"classes differ in size: {plural(counts[most], 'training image')} of "
+            f"classes differ in size: {count(counts[most], 'training image')} of "
             f"{shown(repr(class_names[most]))}, {counts[least]:,} of {shown(repr(class_names[least]))}; "
             "look at balanced accuracy",
         )

@@ -6,30 +6,40 @@ import hashlib
 
 import numpy as np
 
+from linewise.images.files.cache import DIGEST, digest_of, digests_of
+from linewise.images.mapped import Images, Mapped, in_blocks
 
-def groups_of(*parts_NHWC: np.ndarray) -> list[np.ndarray]:
+
+def groups_of(*parts_NHWC: Images) -> list[np.ndarray]:
     """A group number for each image; images with the same pixels, in any of the parts, share one.
 
     Args:
         *parts_NHWC: uint8 images, all of one shape.
 
     Returns:
-        For each part int64 `N`.
+        For each part int64 `N`; numbers in the order in which the groups first appear.
     """
-    numbers: dict[bytes, int] = {}
-    found = []
-    for images_NHWC in parts_NHWC:
-        group_N = np.empty(len(images_NHWC), np.int64)
-        for start in range(0, len(images_NHWC), 4096):
-            block = np.ascontiguousarray(images_NHWC[start : start + 4096])
-            for i, image in enumerate(block, start):
-                digest = hashlib.blake2b(image.data, digest_size=16).digest()
-                group_N[i] = numbers.setdefault(digest, len(numbers))
-        found.append(group_N)
-    return found
+    digests_M = np.concatenate([_digests(images_NHWC) for images_NHWC in parts_NHWC])
+    halves_M2 = digests_M.view("<u8").reshape(-1, 2)
+    order_M = np.lexsort(halves_M2.T)
+    ordered_M2 = halves_M2[order_M]
+    begins_M = np.append(True, (ordered_M2[1:] != ordered_M2[:-1]).any(1))[: len(order_M)]
+    first_G = order_M[begins_M]  # lexsort is stable: the first of equal ones comes first
+    number_G = np.empty_like(first_G)
+    number_G[np.argsort(first_G)] = np.arange(len(first_G))
+    group_M = np.empty_like(order_M)
+    group_M[order_M] = number_G[np.cumsum(begins_M) - 1]
+    return np.split(group_M, np.cumsum([len(images_NHWC) for images_NHWC in parts_NHWC])[:-1])
 
 
-def fingerprint(class_names: tuple[str, ...], parts: dict[str, tuple[np.ndarray, np.ndarray]]) -> str:
+def _digests(images_NHWC: Images) -> np.ndarray:
+    if isinstance(images_NHWC, Mapped):
+        return digests_of(images_NHWC)
+    joined = b"".join(digest_of(image) for block in in_blocks(images_NHWC) for image in block)
+    return np.frombuffer(joined, f"V{DIGEST}")
+
+
+def fingerprint(class_names: tuple[str, ...], parts: dict[str, tuple[Images, np.ndarray]]) -> str:
     """SHA-256 over the class names and all images and labels.
 
     Args:
@@ -42,6 +52,6 @@ def fingerprint(class_names: tuple[str, ...], parts: dict[str, tuple[np.ndarray,
     for split, (images_NHWC, labels_N) in parts.items():
         digest.update(f"{split} {images_NHWC.shape}".encode())
         digest.update(np.ascontiguousarray(labels_N, "<i8").data)
-        for start in range(0, len(images_NHWC), 4096):
-            digest.update(np.ascontiguousarray(images_NHWC[start : start + 4096]).data)
+        for block in in_blocks(images_NHWC):
+            digest.update(block.data)
     return digest.hexdigest()

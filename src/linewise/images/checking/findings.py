@@ -44,11 +44,3 @@ def listed(names: Sequence[str], shown: int = SHOWN) -> str:
     """
     said = ", ".join(map(one_line, names[:shown]))
     return said if len(names) <= shown else f"{said} and {len(names) - shown:,} more"
-
-
-def plural(number: int, word: str, many: str = "") -> str:
-    """
-    >>> plural(1, "image"), plural(1200, "image"), plural(2, "class", "classes")
-    ('1 image', '1,200 images', '2 classes')
-    """
-    return f"{number:,} {word if number == 1 else many or word + 's'}"

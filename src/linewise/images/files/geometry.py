@@ -6,7 +6,8 @@ from collections import Counter
 
 import numpy as np
 
-from linewise.images.checking.findings import Findings, plural
+from linewise.foundations.amounts import count
+from linewise.images.checking.findings import Findings
 from linewise.images.options import ImageOptions
 from linewise.images.preprocessing import Geometry
 
@@ -39,7 +40,7 @@ def _usual_size(sizes: Counter[tuple[int, int]], findings: Findings) -> tuple[in
     if len(sizes) > 1:
         findings.warn(
             "sizes",
-            f"images of {plural(len(sizes), 'size')}, from {min(heights)}×{min(widths)} "
+            f"images of {count(len(sizes), 'size')}, from {min(heights)}×{min(widths)} "
             f"to {max(heights)}×{max(widths)}: brought to {height}×{width}; choose another with --size",
         )
     elif shrunk:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from linewise.foundations.amounts import count
 from linewise.foundations.errors import DataError
-from linewise.images.checking.findings import Findings, listed, plural
+from linewise.images.checking.findings import Findings, listed
 from linewise.images.files.decode import SUFFIXES
+from linewise.images.files.entries import Files, shown
 
 MAX_DEPTH = 32
 JUNK = re.compile(r"thumbs\.db|desktop\.ini|\..*|__macosx|icon\r|@eadir|lost\+found", re.I)
@@ -26,32 +27,22 @@ _CLASS_FOLDERS = "one folder per class, with its images inside, such as cat/1.pn
 
 
 @dataclass(frozen=True)
-class Entry:
-    """An image file: its path below the root (with `/`), its size in bytes, and when it was changed."""
+class Group:
+    """Files of one class in one split: where they stand in the list of all files."""
 
-    name: str
-    size: int
-    changed_ns: int
+    split: str
+    class_name: str
+    start: int
+    stop: int
 
 
 @dataclass
 class Listing:
-    """Image files by split and class; all under `train` where the folder has no splits."""
+    """Image files, split after split and class after class; all under `train` where the folder has no splits."""
 
     root: Path
-    splits: dict[str, dict[str, list[Entry]]] = field(default_factory=dict)
-
-    def flat(self) -> Iterator[tuple[str, str, Entry]]:
-        """Split, class and file, in a fixed order."""
-        for split, classes in self.splits.items():
-            for name, entries in classes.items():
-                for entry in entries:
-                    yield split, name, entry
-
-
-def shown(name: str) -> str:
-    """A file name that can be printed and stored, whatever bytes it is made of."""
-    return os.fsencode(name).decode("utf-8", "replace")
+    files: Files = field(default_factory=Files)
+    groups: list[Group] = field(default_factory=list)
 
 
 def list_images(root: Path, findings: Findings) -> Listing:
@@ -78,7 +69,7 @@ def list_images(root: Path, findings: Findings) -> Listing:
             by_split[split] = folder
     listing = Listing(root)
     if not by_split:
-        listing.splits["train"] = walker.classes(root)
+        walker.classes(root, "train", listing)
     elif "train" not in by_split:
         raise DataError(
             f"a folder {', '.join(folder.name for folder in by_split.values())}, but no folder train",
@@ -91,7 +82,7 @@ def list_images(root: Path, findings: Findings) -> Listing:
             findings.warn("ignored", f"folders beside train, left out: {listed(others)}")
         for split in ("train", "validation", "test"):
             if split in by_split:
-                listing.splits[split] = walker.classes(by_split[split])
+                walker.classes(by_split[split], split, listing)
     walker.report()
     return listing
 
@@ -99,12 +90,13 @@ def list_images(root: Path, findings: Findings) -> Listing:
 class _Walker:
     def __init__(self, root: Path, findings: Findings) -> None:
         self.root, self.findings = root, findings
-        self.junk: list[str] = []
-        self.strange: list[str] = []
-        self.nested: list[str] = []
+        self._prefix = os.path.join(root, "")  # of each path that scanning gives; pathlib is slow a million times
+        self.junk: dict[str, None] = {}
+        self.strange: dict[str, None] = {}
+        self.nested: dict[str, None] = {}
 
-    def classes(self, folder: Path) -> dict[str, list[Entry]]:
-        """Image files by class."""
+    def classes(self, folder: Path, split: str, listing: Listing) -> None:
+        """Add the image files of a split, class by class."""
         folders = self.folders(folder)
         if not folders:
             loose = any(is_image(Path(e.path)) for e in self._scan(folder))
@@ -114,7 +106,7 @@ class _Walker:
                 expected=_CLASS_FOLDERS,
                 mend="sort the images into one folder per class" if loose else "",
             )
-        found = {}
+        files = listing.files
         for path in folders:
             if not _is_text(path.name):
                 raise DataError(
@@ -123,15 +115,17 @@ class _Walker:
                     expected="a name that can be printed",
                     mend="rename the folder",
                 )
-            found[path.name] = self.images(path, (os.path.realpath(folder),))
-            if not found[path.name]:
+            start = len(files)
+            self.images(path, (os.path.realpath(folder),), files)
+            if len(files) == start:
                 raise DataError(
                     "holds no images",
                     where=str(path),
                     expected="images of this class",
                     mend="add some, or remove it",
                 )
-        if len(found) < 2:
+            listing.groups.append(Group(split, path.name, start, len(files)))
+        if len(folders) < 2:
             only = folders[0]
             deeper = [p.name for p in self.folders(only)]
             raise DataError(
@@ -140,7 +134,6 @@ class _Walker:
                 expected="at least two class folders",
                 mend=f"did you mean {only}?" if len(deeper) > 1 else "add a folder of images of another class",
             )
-        return found
 
     def folders(self, folder: Path) -> list[Path]:
         """Folders in `folder`, without what file managers leave; loose files are noted."""
@@ -155,8 +148,8 @@ class _Walker:
                 self._note(self.strange, entry.path)
         return found
 
-    def images(self, folder: Path, above: tuple[str, ...]) -> list[Entry]:
-        """Image files in a class folder and the folders below it."""
+    def images(self, folder: Path, above: tuple[str, ...], files: Files) -> None:
+        """Add the image files in a class folder and the folders below it."""
         real = os.path.realpath(folder)
         if real in above or len(above) > MAX_DEPTH:
             found = (
@@ -165,22 +158,22 @@ class _Walker:
             raise DataError(
                 found, where=str(folder), expected=_CLASS_FOLDERS, mend="remove the link or the folder"
             )
-        entries = []
-        for item in self._scan(folder):
+        items = self._scan(folder)[::-1]
+        while items:
+            item = items.pop()  # each keeps what the system says of its file, which is let go with it
             if JUNK.fullmatch(item.name):
                 self._note(self.junk, item.path)
             elif is_folder(item):
-                below = self.images(Path(item.path), (*above, real))
-                if below:
+                before = len(files)
+                self.images(Path(item.path), (*above, real), files)
+                if len(files) > before:
                     self._note(self.nested, item.path)
-                entries += below
             else:
                 status = self._regular(item)
-                if Path(item.name).suffix.lower() in SUFFIXES or is_image(Path(item.path)):
-                    entries.append(Entry(self._relative(item.path), status.st_size, status.st_mtime_ns))
+                if os.path.splitext(item.name)[1].lower() in SUFFIXES or is_image(Path(item.path)):
+                    files.append(self._relative(item.path), status.st_size, status.st_mtime_ns)
                 else:
                     self._note(self.strange, item.path)
-        return entries
 
     def _scan(self, folder: Path) -> list[os.DirEntry[str]]:
         try:
@@ -220,26 +213,23 @@ class _Walker:
         return status
 
     def _relative(self, path: str) -> str:
-        return Path(path).relative_to(self.root).as_posix()
+        return path.removeprefix(self._prefix).replace(os.sep, "/")
 
-    def _note(self, names: list[str], path: str) -> None:
-        name = shown(self._relative(path))
-        if name not in names:
-            names.append(name)
+    def _note(self, names: dict[str, None], path: str) -> None:
+        names[shown(self._relative(path))] = None
 
     def report(self) -> None:
         """Warn of what was left out."""
         if self.junk:
             self.findings.warn(
-                "junk", f"{plural(len(self.junk), 'file')} of file managers left out: {listed(self.junk)}"
+                "junk", f"{count(len(self.junk), 'file')} of file managers left out: {listed(list(self.junk))}"
             )
         if self.strange:
-            text = (
-                f"{plural(len(self.strange), 'file')} left out, no images in class folders: {listed(self.strange)}"
-            )
+            names = listed(list(self.strange))
+            text = f"{count(len(self.strange), 'file')} left out, no images in class folders: {names}"
             self.findings.warn("not_images", text)
         if self.nested:
-            text = f"images in folders inside class folders belong to the outer class: {listed(self.nested)}"
+            text = f"images in folders inside class folders belong to the outer class: {listed(list(self.nested))}"
             self.findings.warn("nested", text)
 
 

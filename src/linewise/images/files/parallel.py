@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 MANY = 4_000
@@ -20,26 +21,42 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def by_blocks(work: Callable[[int, int], Result], total: int, title: str, progress: bool) -> list[Result]:
-    """`work(start, stop)` for all blocks of `total` items, in parallel; the answers in order.
+def by_blocks(
+    work: Callable[[int, list[Item]], Result],
+    items: Sequence[Item],
+    title: str,
+    progress: bool,
+    largest: int = BLOCK,
+) -> Iterator[Result]:
+    """`work(start, items)` for all blocks of the items, in parallel; the answers in order.
+
+    Only a few blocks are under way or wait to be taken: memory does not grow with the number of items.
 
     Args:
-        work: can be pickled.
+        work: can be pickled; it is told where its block starts.
         progress: show a bar, on a terminal only.
+        largest: items of a block at most.
     """
-    block = BLOCK if total >= MANY else FEW
-    starts = range(0, total, block)
-    stops = [min(start + block, total) for start in starts]
-    results: list[Result] = []
-    with _quiet(), _executor(total) as pool, bar(title, total, progress) as advance:
-        futures = [pool.submit(work, start, stop) for start, stop in zip(starts, stops, strict=True)]
-        try:
-            for future, start, stop in zip(futures, starts, stops, strict=True):
-                results.append(future.result())
-                advance(stop - start)
-        finally:
-            _cancel(futures)
-    return results
+    block = max(1, min(largest, BLOCK if len(items) >= MANY else FEW))
+    starts = range(0, len(items), block)
+    ahead: deque[Future[Result]] = deque()
+    with _quiet(), bar(title, len(items), progress) as advance:
+        if len(items) <= FEW:
+            for start in starts:
+                yield work(start, list(items[start : start + block]))
+            return
+        with _executor(len(items)) as pool:
+            try:
+                for start in starts:
+                    ahead.append(pool.submit(work, start, list(items[start : start + block])))
+                    if len(ahead) > 2 * _cores():
+                        yield ahead.popleft().result()
+                        advance(block)
+                while ahead:
+                    yield ahead.popleft().result()
+                    advance(block)
+            finally:  # nobody wants the rest, where somebody stopped asking
+                _cancel(ahead)
 
 
 def streamed(
@@ -47,30 +64,17 @@ def streamed(
 ) -> Iterator[Result]:
     """`work` on all items, in blocks and in parallel; what it makes of them one by one, in order.
 
-    Only a few blocks are under way or wait to be taken: memory does not grow with the number of items.
-
     Args:
         work: can be pickled.
         largest: items of a block at most.
     """
-    block = min(largest, BLOCK if len(items) >= MANY else FEW)
-    blocks = (list(items[start : start + block]) for start in range(0, len(items), block))
-    if len(items) <= FEW:
-        with _quiet():
-            found = [result for each in blocks for result in work(each)]
-        yield from found
-        return
-    ahead: deque[Future[list[Result]]] = deque()
-    with _quiet(), _executor(len(items)) as pool:
-        try:
-            for each in blocks:
-                ahead.append(pool.submit(work, each))
-                if len(ahead) > 2 * _cores():
-                    yield from ahead.popleft().result()
-            while ahead:
-                yield from ahead.popleft().result()
-        finally:  # nobody wants the rest, where somebody stopped asking
-            _cancel(ahead)
+    for results in by_blocks(partial(_regardless, work), items, "", progress=False, largest=largest):
+        yield from results
+
+
+def _regardless(work: Callable[[list[Item]], Result], start: int, items: list[Item]) -> Result:
+    """`work`, which does not ask where its block starts."""
+    return work(items)
 
 
 def _cancel(futures: Iterable[Future[Any]]) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from linewise.foundations.errors import DataError
 from linewise.images.checking.findings import Findings
+from linewise.images.mapped import Images
 from linewise.images.options import ImageOptions
 from linewise.images.preprocessing import Geometry
 
@@ -29,13 +30,13 @@ class RawPart:
 
     Attributes:
         images_NHWC: uint8.
-        labels_N: class names, a string array.
+        labels_N: class names, an array of strings or, so that a long name is kept once only, of string objects.
         names: file names where there are any.
     """
 
-    images_NHWC: np.ndarray
+    images_NHWC: Images
     labels_N: np.ndarray
-    names: list[str] | None = None
+    names: Sequence[str] | None = None
 
 
 @dataclass

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from linewise.foundations.errors import DataError
+from linewise.foundations.memory import check_fits
 from linewise.images.checking.findings import listed
 from linewise.images.files.listing import SPLIT_NAMES
 from linewise.images.sources.arrays import from_pairs
@@ -55,6 +56,8 @@ class CsvFile(Source):
                     raise DataError("no column of labels", where=str(files[split]), expected=_EXPECTED)
                 request.findings.warn("no_labels", f"{files[split].name} has no labels: left out")
                 continue
+            # A cell takes 2 to 4 bytes with its comma, and 4 as a number.
+            check_fits(files[split].stat().st_size, "its numbers", str(files[split]))
             pairs[split] = read_table(files[split], layout)
         return from_pairs(pairs, request, str(path))
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from linewise.foundations.amounts import count
 from linewise.foundations.errors import DataError
-from linewise.images.checking.findings import Findings, listed, plural
-from linewise.images.files.cache import Store, decoded, scan
-from linewise.images.files.decode import Header
+from linewise.images.checking.findings import Findings, listed
+from linewise.images.files.cache import Store, cache_folder, decoded, key_of
+from linewise.images.files.entries import Names, shown
 from linewise.images.files.geometry import settle
-from linewise.images.files.listing import Entry, list_images, shown
+from linewise.images.files.headers import Headers, scan
+from linewise.images.files.listing import Listing, list_images
 from linewise.images.files.pixels import GREY_MODES
+from linewise.images.mapped import Images, Mapped, select
 from linewise.images.preprocessing import Geometry
 from linewise.images.sources.base import Found, RawPart, Request, Source
 
@@ -32,97 +36,104 @@ class ClassFolders(Source):
     def read(self, path: Path, request: Request) -> Found:
         findings, options = request.findings, request.options
         listing = list_images(path, findings)
-        files = list(listing.flat())
-        headers = scan(path, [entry for _, _, entry in files], options.max_megapixels, request.progress)
-        files, headers = _readable(files, headers, request, path)
-        _describe(files, headers, findings)
-        of_train: Counter[tuple[int, int]] = Counter()
-        for (split, _, _), header in zip(files, headers, strict=True):
-            of_train[header.height, header.width] += split == "train"
-        coloured = any(header.mode not in GREY_MODES for header in headers)
-        geometry = request.geometry or settle(+of_train, coloured, options, findings)
-        store = decoded(path, [e for _, _, e in files], geometry, options.max_megapixels, request.progress)
+        key = key_of(path, listing.files, "headers", options.max_megapixels)
+        kept_at = cache_folder() / f"{key}.npz"
+        headers = scan(path, listing.files, kept_at, options.max_megapixels, request.progress)
+        listing, headers = _readable(listing, headers, headers.failed, request)
+        _describe(listing, headers, findings)
+        coloured = any(mode not in GREY_MODES for mode in headers.counted_modes())
+        of_train = headers.counted_sizes(_span(listing, "train"))
+        geometry = request.geometry or settle(of_train, coloured, options, findings)
+        store = decoded(path, listing.files, geometry, options.max_megapixels, request.progress)
         images_NHWC = store.images_NHWC
         if store.failed:
-            kept, _ = _readable(files, [store.failed.get(i, h) for i, h in enumerate(headers)], request, path)
-            images_NHWC = images_NHWC[[i for i in range(len(files)) if i not in store.failed]]
-            files = kept
+            images_NHWC = select(images_NHWC, ~_flags(store.failed, len(headers)))
+            listing, _ = _readable(listing, headers, store.failed, request)
         images_NHWC, geometry = _grey_after_all(images_NHWC, geometry, store, request)
-        return Found(_parts(files, images_NHWC), geometry=geometry)
+        return Found(_parts(listing, images_NHWC), geometry=geometry)
+
+
+def _flags(numbers: Iterable[int], total: int) -> np.ndarray:
+    flags_N = np.zeros(total, bool)
+    flags_N[list(numbers)] = True
+    return flags_N
 
 
 def _readable(
-    files: list[tuple[str, str, Entry]], headers: list[Header | str], request: Request, root: Path
-) -> tuple[list[tuple[str, str, Entry]], list[Header]]:
+    listing: Listing, headers: Headers, failed: dict[int, str], request: Request
+) -> tuple[Listing, Headers]:
     """Files without those that are no whole images; refused unless they may be left out."""
+    if not failed:
+        return listing, headers
     findings = request.findings
-    bad = [
-        (shown(file[2].name), header)
-        for file, header in zip(files, headers, strict=True)
-        if isinstance(header, str)
-    ]
-    if not bad:
-        return files, [header for header in headers if isinstance(header, Header)]
+    bad = [(shown(listing.files.name(i)), failed[i]) for i in sorted(failed)]
     findings.unreadable += bad
     said = listed([f"{name} {reason}" for name, reason in bad])
     if not request.options.skip_unreadable:
         raise DataError(
-            f"{plural(len(bad), 'file')} cannot be used: {said}",
-            where=str(root),
+            f"{count(len(bad), 'file')} cannot be used: {said}",
+            where=str(listing.root),
             expected="whole images",
             mend="replace or remove them, or leave them out with --skip-unreadable",
         )
-    findings.warn("unreadable", f"{plural(len(bad), 'file')} left out: {said}")
-    good = [(file, header) for file, header in zip(files, headers, strict=True) if isinstance(header, Header)]
-    left = {(split, name) for (split, name, _), _ in good}
-    for split, name, _ in files:
-        if (split, name) not in left:
+    findings.warn("unreadable", f"{count(len(bad), 'file')} left out: {said}")
+    bad_N = _flags(failed, len(headers))
+    before_N = np.concatenate([[0], np.cumsum(~bad_N)]).tolist()  # good files before each file
+    groups = [replace(group, start=before_N[group.start], stop=before_N[group.stop]) for group in listing.groups]
+    for group in groups:
+        if group.start == group.stop:
             raise DataError(
-                f"no readable images of class {name!r} in {split}",
-                where=str(root),
+                f"no readable images of class {group.class_name!r} in {group.split}",
+                where=str(listing.root),
                 expected="images of each class",
             )
-    return [file for file, _ in good], [header for _, header in good]
+    return Listing(listing.root, listing.files.without(bad_N), groups), headers.without(bad_N)
 
 
-def _describe(files: list[tuple[str, str, Entry]], headers: list[Header], findings: Findings) -> None:
+def _describe(listing: Listing, headers: Headers, findings: Findings) -> None:
+    findings.sizes += headers.counted_sizes()
     grey = 0
-    animated = []
-    for (_, _, entry), header in zip(files, headers, strict=True):
-        findings.sizes[header.height, header.width] += 1
-        is_grey = header.mode in GREY_MODES
-        depth = "16 bit" if header.mode.startswith("I") else _DEPTHS.get(header.mode, "")
-        if header.mode in ("LA", "La", "PA", "RGBa"):
+    for mode, number in headers.counted_modes().items():
+        is_grey = mode in GREY_MODES
+        depth = "16 bit" if mode.startswith("I") else _DEPTHS.get(mode, "")
+        if mode in ("LA", "La", "PA", "RGBa"):
             depth = "with alpha"
-        findings.modes[f"{'grey' if is_grey else 'colour'} {depth}".strip()] += 1
-        grey += is_grey
-        if header.frames > 1:
-            animated.append(shown(entry.name))
+        findings.modes[f"{'grey' if is_grey else 'colour'} {depth}".strip()] += number
+        grey += number * is_grey
+    animated = np.flatnonzero(headers.frames_N > 1).tolist()
     if animated:
-        text = f"{plural(len(animated), 'image')} of several frames, the first is taken: {listed(animated)}"
-        findings.warn("animated", text)
+        said = listed([shown(listing.files.name(i)) for i in animated])
+        findings.warn("animated", f"{count(len(animated), 'image')} of several frames, the first is taken: {said}")
     if 0 < grey < len(headers):
         findings.warn("mixed_modes", f"grey and colour mixed: {grey:,} of {len(headers):,} images are grey")
 
 
 def _grey_after_all(
-    images_NHWC: np.ndarray, geometry: Geometry, store: Store, request: Request
-) -> tuple[np.ndarray, Geometry]:
+    images_NHWC: Images, geometry: Geometry, store: Store, request: Request
+) -> tuple[Images, Geometry]:
     """Colour files whose images are all grey are taken as grey, unless colour was asked for."""
     if request.geometry or request.options.channels != "auto" or geometry.channels == 1 or store.coloured:
         return images_NHWC, geometry
     request.findings.warn("grey_in_colour", "colour files that hold grey images only: taken as grey")
-    return np.ascontiguousarray(images_NHWC[..., :1]), geometry.model_copy(update={"channels": 1})
+    geometry = geometry.model_copy(update={"channels": 1})
+    if isinstance(images_NHWC, Mapped):
+        return images_NHWC.first_channel(), geometry
+    return np.ascontiguousarray(images_NHWC[..., :1]), geometry
 
 
-def _parts(files: list[tuple[str, str, Entry]], images_NHWC: np.ndarray) -> dict[str, RawPart]:
-    """Files lie split after split, so that each part is a view."""
+def _span(listing: Listing, split: str) -> slice:
+    """Where the files of a split stand: splits follow one another."""
+    groups = [group for group in listing.groups if group.split == split]
+    return slice(groups[0].start, groups[-1].stop)
+
+
+def _parts(listing: Listing, images_NHWC: Images) -> dict[str, RawPart]:
+    """One part per split; a view, where the images are in memory."""
     parts = {}
-    split_of = np.array([split for split, _, _ in files])
-    for split in dict.fromkeys(split_of.tolist()):
-        where = np.flatnonzero(split_of == split)
-        start, stop = int(where[0]), int(where[-1]) + 1
-        some = files[start:stop]
-        labels_N = np.array([name for _, name, _ in some])
-        parts[split] = RawPart(images_NHWC[start:stop], labels_N, [shown(entry.name) for _, _, entry in some])
+    for split in dict.fromkeys(group.split for group in listing.groups):
+        groups, span = [g for g in listing.groups if g.split == split], _span(listing, split)
+        names = np.array([group.class_name for group in groups], object)
+        labels_N = np.repeat(names, [group.stop - group.start for group in groups])
+        file_names = Names(listing.files, np.arange(span.start, span.stop))
+        parts[split] = RawPart(select(images_NHWC, span), labels_N, file_names)
     return parts

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from linewise.foundations.amounts import count
 from linewise.foundations.errors import DataError
 from linewise.images.sources.base import Found, RawPart, Request, Source, names_of, same_number
 from linewise.images.sources.idx_file import read_idx
@@ -112,7 +113,7 @@ def _read_pair(
     ):
         if array.ndim not in dims:
             raise DataError(
-                f"an array of {array.ndim} dimension{'s' if array.ndim > 1 else ''}",
+                f"an array of {count(array.ndim, 'dimension')}",
                 where=str(file),
                 expected=f"{wanted}: {' or '.join(map(str, dims))} dimension{'s' if dims != (1,) else ''}",
             )

@@ -17,7 +17,9 @@ from typing import IO, cast
 
 import numpy as np
 
+from linewise.foundations.amounts import count
 from linewise.foundations.errors import DataError
+from linewise.foundations.memory import check_fits
 from linewise.images.sources.base import MAX_BYTES
 
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -62,7 +64,7 @@ def read_idx(path: Path) -> np.ndarray:
 def _read(file: IO[bytes], where: str, packed_size: int, most: int) -> np.ndarray:
     dtype, shape, header_size = _read_header(file, where)
     declared = math.prod(shape) * dtype.itemsize
-    described = f"{'×'.join(map(str, shape))} values of {dtype.itemsize} byte{'s' if dtype.itemsize > 1 else ''}"
+    described = f"{'×'.join(map(str, shape))} values of {count(dtype.itemsize, 'byte')}"
     again = "download or copy it again"
     if not declared:
         raise DataError(
@@ -79,6 +81,7 @@ def _read(file: IO[bytes], where: str, packed_size: int, most: int) -> np.ndarra
         )
     if declared + header_size > most:
         raise _short(where, described, declared, min(most, packed_size) - header_size, packed_size == most)
+    check_fits(declared + math.prod(shape), described, where)
     values, done = np.empty(declared, np.uint8), 0
     while done < declared:
         block = file.read(min(2**22, declared - done))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from linewise.foundations.errors import DataError
+from linewise.foundations.memory import check_fits
 from linewise.foundations.npz import NpzError, open_npz
 from linewise.images.checking.findings import listed
 from linewise.images.sources.arrays import from_pairs
@@ -37,6 +38,7 @@ class NpzFile(Source):
                         where=where,
                         expected=_EXPECTED,
                     )
+                check_fits(sum(archive.size(x) for x, _ in pairs.values()), "its images", where)
                 arrays = {split: (archive.read(x), archive.read(y)) for split, (x, y) in pairs.items()}
         except NpzError as error:
             raise _refused(error, where) from None

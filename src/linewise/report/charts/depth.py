@@ -8,6 +8,7 @@ from typing import Any
 from linewise.analysis.depth import Depth
 from linewise.analysis.depth.depth import Reader
 from linewise.analysis.depth.turns import PairTurns
+from linewise.foundations.amounts import count
 from linewise.report.charts.chart import CONVOLUTIONAL, INK, RECURRENT, Chart, Looks, make, whole_ticks
 
 MOST_CLASSES = 40
@@ -58,7 +59,7 @@ def knowledge_charts(found: Depth, looks: Looks) -> list[Chart]:
         tooltip=tooltip,
     )
     seeds = found.main.depth.num_seeds
-    n = f"{found.main.depth.num_images:,} {found.split} images, {seeds} seed{'s' if seeds > 1 else ''}"
+    n = f"{found.main.depth.num_images:,} {found.split} images, {count(seeds, 'seed')}"
     return [
         make(
             "depth-accuracy",
@@ -156,7 +157,7 @@ def turns_chart(found: Depth, names: list[str]) -> Chart | None:
     )
     seeds = found.main.depth.num_seeds
     caption = (
-        f"{found.main.label}, {seeds} seed{'s' if seeds > 1 else ''}: the step in which an answer turns for the "
+        f"{found.main.label}, {count(seeds, 'seed')}: the step in which an answer turns for the "
         "last time from one class of the pair to the other; images of the two classes whose answer ends as one of "
         "them."
     )
@@ -166,10 +167,10 @@ def turns_chart(found: Depth, names: list[str]) -> Chart | None:
 def _turns(reader: Reader, pair: PairTurns, names: list[str]) -> list[dict[str, Any]]:
     title, rows = f"{names[pair.first]} and {names[pair.second]}", []
     for to, counts_T, sign in (("right", pair.to_right_T, 1), ("wrong", pair.to_wrong_T, -1)):
-        for step, count in zip(reader.kept_T.tolist(), counts_T.tolist(), strict=True):
-            if count:
+        for step, answers in zip(reader.kept_T.tolist(), counts_T.tolist(), strict=True):
+            if answers:
                 row = {"pair": title, "step": step, "to": f"to the {to} class"}
-                rows.append(row | {"count": sign * count, "shown": count})
+                rows.append(row | {"count": sign * answers, "shown": answers})
     return rows
 
 

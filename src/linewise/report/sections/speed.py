@@ -7,6 +7,7 @@ from typing import Any
 
 from linewise.analysis import Summary
 from linewise.analysis.speed import NetworkSpeed, Speeds, ratio_to_target, time_saved
+from linewise.foundations.amounts import count
 from linewise.report.charts.chart import Chart, Looks
 from linewise.report.charts.speed import ratio_chart
 from linewise.report.pictures import Pictures
@@ -73,9 +74,7 @@ def _same_time(reader: NetworkSpeed, convolver: NetworkSpeed, speeds: Speeds) ->
             parts.append(f"{network.label} has not finished an epoch")
         else:
             accuracy, epochs = network.accuracy_at_time
-            parts.append(
-                f"{network.label} {100 * accuracy:.2f} % after {epochs} epoch{'s' if epochs != 1 else ''}"
-            )
+            parts.append(f"{network.label} {100 * accuracy:.2f} % after {count(epochs, 'epoch')}")
     return (
         f"within {speeds.common_s:.1f} s: {'; '.join(parts)} (mean validation accuracy after whole epochs; the "
         "learning rate of the slower one has not yet come down)"
@@ -100,7 +99,7 @@ def _same_accuracy(reader: NetworkSpeed, convolver: NetworkSpeed, speeds: Speeds
 
 def _range(epochs: list[int]) -> str:
     low, high = min(epochs), max(epochs)
-    return f"{low} epoch{'s' if low > 1 else ''}" if low == high else f"{low} to {high} epochs"
+    return count(low, "epoch") if low == high else f"{low} to {high} epochs"
 
 
 def _json(speeds: Speeds) -> dict[str, Any]:

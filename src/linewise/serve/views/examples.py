@@ -96,15 +96,15 @@ def from_gallery(study: Path, shape: tuple[int, int, int]) -> tuple[Example, ...
 def from_digits(class_names: tuple[str, ...], shape: tuple[int, int]) -> tuple[Example, ...]:
     """One embedded digit of each class that is named as one."""
     from PIL import Image
-    from sklearn.datasets import load_digits
 
-    pixels_ND, labels_N = load_digits(return_X_y=True)
-    images_NHW = np.rint(np.asarray(pixels_ND).reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
+    from linewise.images.sources.digits import embedded_digits
+
+    images_NHW, labels_N = embedded_digits()
     found = []
     for digit in map(str, range(10)):
         if digit not in class_names:
             continue
-        image = Image.fromarray(images_NHW[int(np.flatnonzero(np.asarray(labels_N) == int(digit))[0])])
+        image = Image.fromarray(images_NHW[int(np.flatnonzero(labels_N == int(digit))[0])])
         drawn = shape != (8, 8)
         if drawn:
             image = image.resize((SIDE, SIDE), Image.Resampling.BICUBIC)

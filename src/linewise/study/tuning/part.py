@@ -8,6 +8,7 @@ import numpy as np
 
 from linewise.foundations.records import TuningPlan
 from linewise.foundations.seeds import stream
+from linewise.images.mapped import select
 from linewise.images.sets import ImageSet, Part
 from linewise.study.job import Arrays, share
 
@@ -33,4 +34,4 @@ def part_of(part: Part, number: int, seed: int) -> Part:
         rank_N[members] = (np.arange(len(members)) + 0.5) / len(members)
         rank_N[members[0]] = 0
     chosen = np.sort(np.argsort(rank_N, kind="stable")[:number])
-    return Part(np.asarray(part.images_NHWC[chosen]), part.labels_N[chosen])
+    return Part(select(part.images_NHWC, chosen), part.labels_N[chosen])

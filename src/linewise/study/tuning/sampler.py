@@ -86,7 +86,7 @@ def importance(
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=seed)
     shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
     total = sum(shares.values())
-    return {dial.name: round(shares[dial.name] / total, 4) for dial in space} if total > 0 else None
+    return {dial.name: round(float(shares[dial.name] / total), 4) for dial in space} if total > 0 else None
 
 
 def add_history(study: Any, space: list[Dial], trials: list[TrialRecord]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from linewise.foundations.disk import DiskError, DiskFailure
 from linewise.foundations.folder import StudyFolder
 from linewise.foundations.records import ModelSpec, StudySpec
 from linewise.foundations.tuning import Dial, TrialRecord, TuningRecord
@@ -159,6 +160,13 @@ class Search:
 
         def end(job: Job, failure: str) -> None:
             network, settings, number = jobs[job]
+            if isinstance(failure, DiskFailure):  # says nothing about these settings: the trial is open still
+                raise DiskError(
+                    failure,
+                    where=str(self.folder.path),
+                    mend="make room, or see to the disk; ended trials are kept, and the same command with --out "
+                    f"{self.folder.path} goes on",
+                )
             trial = TrialRecord(
                 number=number, seed=job.seed, settings=settings, status="failed", reason=failure[:LONGEST_REASON]
             )
@@ -174,6 +182,9 @@ class Search:
             list(jobs),
             end,
             lambda: self.events.trying({key: heartbeat.read(path) for key, path in beats.items()}),
+            lambda job, cause: self.events.warned(
+                f"{trial_job_key(jobs[job][0].model.label, jobs[job][2])}: {cause}; tried again"
+            ),
         )
         torch.set_flush_denormal(False)
 

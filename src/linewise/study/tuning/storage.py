@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import platform
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.util import find_spec
@@ -21,6 +22,7 @@ from linewise.study.tuning import library
 
 SCHEMES = ("postgresql", "postgres", "sqlite")
 EXAMPLE = "postgresql://USER:PASSWORD@HOST/DATABASE"
+FORMS = f"{EXAMPLE}, or sqlite:///FILE"
 CONNECT_S, ATTEMPTS = 10, 5
 
 
@@ -66,8 +68,10 @@ def open_storage(journal: Path, url: str | None, warn: Callable[[str], None]) ->
         return Storage(_open_database(url), public_name(url), launcher, shared=True)
     journal.parent.mkdir(parents=True, exist_ok=True)
     backend = optuna.storages.journal
-    lock = backend.JournalFileOpenLock(str(journal))
-    Path(f"{journal}.lock").unlink(missing_ok=True)  # of a killed launcher; the study's own lock is held
+    # Between the threads of this process; the study's own lock keeps others away. Optuna's locks are files: where
+    # one cannot be removed, because the disk fails, it waits for it without end.
+    lock = threading.Lock()
+    Path(f"{journal}.lock").unlink(missing_ok=True)  # of a launcher that was killed, which used such a file
     if mend_journal(journal):
         warn(f"{journal.name}: its last record was torn when a process was killed; it is dropped")
     storage = optuna.storages.JournalStorage(backend.JournalFileBackend(str(journal), lock_obj=lock))
@@ -132,16 +136,36 @@ def parse_address(url: str) -> Any:
     try:
         address = make_url(url)
     except (ArgumentError, ValueError):
-        raise ConfigError("not a database's address", where="--storage", expected=EXAMPLE) from None
+        raise ConfigError("not a database's address", where="--storage", expected=FORMS) from None
     scheme = address.drivername.partition("+")[0]
     if scheme not in SCHEMES or not address.database:
         found = "no database in the address" if scheme in SCHEMES else f"an address that begins with {scheme}:"
-        raise ConfigError(found, where="--storage", expected=f"{EXAMPLE}, or sqlite:///FILE")
+        raise ConfigError(found, where="--storage", expected=FORMS)
     if scheme == "sqlite":
         return address
+    if "@" in (address.host or ""):
+        raise ConfigError(
+            "more than one @ in the address", where="--storage", expected=EXAMPLE,
+            mend="write an @ of user or password as %40",
+        )  # fmt: skip
+    if address.password == "***":
+        raise ConfigError(
+            "*** stands where a password was hidden", where="--storage", expected=EXAMPLE,
+            mend="put the password back",
+        )  # fmt: skip
     if find_spec("psycopg") is None:
         raise missing_extra("psycopg", "storage", "a PostgreSQL storage")
     return address.set(drivername="postgresql+psycopg")
+
+
+def reach(url: str) -> None:
+    """Have a look at a database, before anything is written.
+
+    Raises:
+        ConfigError: a URL that is none, a server that cannot be reached, or a missing package.
+    """
+    with told_as_storage(url), closing(Storage(_open_database(url), public_name(url), "", shared=True)):
+        pass
 
 
 def _open_database(url: str) -> Any:
@@ -186,9 +210,11 @@ def _unusable(url: str, error: Exception) -> ConfigError:
     cause = getattr(error, "orig", None) or error.__cause__ or error
     cause = getattr(cause, "orig", None) or cause
     said = next((line.strip() for line in str(cause).splitlines() if line.strip()), type(cause).__name__)
+    there = "the server runs and that host, user, password and database are right"
+    if url.startswith("sqlite"):
+        there = "its folder is there and can be written, and that the file is a database of Optuna's"
     return ConfigError(
         f"{public_name(url)} cannot be used ({mask(said, url)})",
         where="--storage",
-        mend="see that the server runs and that host, user, password and database are right; "
-        "the same command then goes on",
+        mend=f"see that {there}; the same command then goes on",
     )

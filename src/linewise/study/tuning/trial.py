@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
-import os
 import time
 
-from linewise.foundations.allocator import give_back_freed_memory
+from linewise.foundations.allocator import leaving_nothing
 from linewise.foundations.tuning import TrialRecord
 from linewise.study.heartbeat import Heartbeat
 from linewise.study.job import Job, pin_threads
@@ -19,6 +17,7 @@ def trial_job_key(label: str, number: int) -> str:
     return f"{label}-trial-{number}"
 
 
+@leaving_nothing()  # loky restarts workers that grow
 def run_trial(job: Job) -> None:
     """Train as a final run is trained; the outcome, without number and settings, goes to the file `job.path`."""
     pin_threads(job.threads)
@@ -40,7 +39,3 @@ def run_trial(job: Job) -> None:
         validation_loss=last.validation_loss if last else None,
         seconds=round(time.perf_counter() - started, 3),
     ).save(job.path)
-    if job.launcher != os.getpid():
-        del network, outcome, training, validation
-        gc.collect()
-        give_back_freed_memory()  # loky restarts workers that grow

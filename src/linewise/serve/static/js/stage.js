@@ -5,6 +5,7 @@ import { scale, styled } from "./colours.js";
 import { heatSheet, imageSheet, profile, spread } from "./picture.js";
 import { pixelsAt } from "./trace.js";
 
+const NAME = 9;
 const PROFILE = 46;
 const MOST_NAMES = 24;
 
@@ -105,7 +106,9 @@ export class Stage {
     const ratio = window.devicePixelRatio || 1;
     const pixel = wanted >= 1 ? Math.floor(wanted) : Math.max(1, Math.floor(wanted * ratio)) / ratio;
     this.size = { width: pixel * width, height: pixel * height };
-    const shares = this.panels.map((panel) => `minmax(0, ${panel.share ?? 1}fr)`);
+    // On a phone, names under a chart keep room enough to be told apart.
+    const least = (panel) => Math.min((panel.names?.length ?? 0) * NAME, this.width * 0.3);
+    const shares = this.panels.map((panel) => `minmax(${least(panel)}px, ${panel.share ?? 1}fr)`);
     this.element.style.gridTemplateColumns = [`${this.size.width}px`, ...shares].join(" ");
     this.element.style.gridTemplateRows = `auto ${this.size.height}px auto ${this.trace.num_steps ? PROFILE : 0}px`;
     this.overlay.style.gridColumn = this.trace.aligned ? "1 / -1" : "2 / -1";

@@ -1,0 +1,116 @@
+"""A disk that is full, that fails or that may not be written: one place that says so."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import final
+
+from linewise.foundations.errors import ConfigError, LinewiseError
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+FAILING = FULL | {
+    errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN,
+}  # fmt: skip
+
+
+@final
+class DiskError(LinewiseError):
+    """A disk that is full, that fails, or that may not be written. Exit code 4."""
+
+    exit_code = 4
+
+
+class DiskFailure(str):
+    """Why a job failed, where the disk is to blame: that is no result of the job, which is to be done again."""
+
+
+def error_for(failure: str) -> type[LinewiseError]:
+    """The error that tells a person why a job failed: one of the disk, where that is to blame."""
+    return DiskError if isinstance(failure, DiskFailure) else ConfigError
+
+
+def is_of_disk(error: OSError) -> bool:
+    """Whether an error tells of the disk, and not of a mistake of ours; NumPy says without a number that it could
+    not write all."""
+    return error.errno in FAILING or (error.errno is None and "requested and" in str(error))
+
+
+def in_words(error: OSError) -> str:
+    """File and cause, without the numbers that only programmers read.
+
+    >>> in_words(OSError(errno.ENOSPC, "No space left on device", "s/study.json"))
+    's/study.json: No space left on device'
+    """
+    file = error.filename2 or error.filename
+    return f"{file}: {_why(error)}" if isinstance(file, str) else _why(error)
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or f"{os.strerror(errno.ENOSPC)}, or the disk fails"  # NumPy does not say which
+
+
+@contextmanager
+def watched(folder: Path, then: str) -> Iterator[None]:
+    """Turn errors of the disk into ours.
+
+    Args:
+        folder: what is being written, where the error names no file.
+        then: what to do when the disk is mended, such as "the same command goes on".
+
+    Raises:
+        DiskError: the disk is full or fails.
+    """
+    try:
+        yield
+    except OSError as error:
+        if not is_of_disk(error):
+            raise
+        raise disk_error(error, folder, then) from error
+
+
+@contextmanager
+def staying(file: Path, then: str) -> Iterator[None]:
+    """Whatever goes wrong because a folder was moved or removed under our hands is told as that.
+
+    Args:
+        file: one of the folder's, which is there now.
+        then: what to do when it is back, such as "the same command goes on".
+
+    Raises:
+        DiskError: the file is there no more.
+    """
+    try:
+        yield
+    except (OSError, LinewiseError) as error:
+        if file.exists():
+            raise
+        raise DiskError(
+            f"it was moved or removed in the meantime: no {file.name} there now",
+            where=str(file.parent),
+            mend=f"move it back; {then}",
+        ) from error
+
+
+def disk_error(error: OSError, folder: Path, then: str) -> DiskError:
+    """The error for a person: what is needed, what is kept, what goes on."""
+    file = error.filename2 or error.filename
+    full = error.errno in FULL or error.errno is None
+    return DiskError(
+        _why(error) + (_free(folder) if full else ""),
+        where=file if isinstance(file, str) else str(folder),
+        expected="" if full else "a disk that can be read and written by you",
+        mend=f"{'make room' if full else 'see to the disk'}; {then}",
+    )
+
+
+def _free(folder: Path) -> str:
+    for place in (folder, *folder.absolute().parents):
+        if place.exists():
+            with suppress(OSError):
+                return f" ({shutil.disk_usage(place).free / 1e6:,.1f} MB are free)"
+    return ""

@@ -1,0 +1,1 @@
+"""Runs on many machines: tasks of a Ray cluster (extra `cluster`)."""
