@@ -48,6 +48,10 @@ class Cluster:
         """A node that trains, with `kill -9`, and all its processes."""
         self._tell("kill")
 
+    def kill_head(self) -> None:
+        """The head's process that all others ask, with `kill -9`."""
+        self._tell("behead")
+
     def add_node(self) -> None:
         self._tell("add")
 
@@ -140,6 +144,8 @@ def _serve(number: int) -> None:
             lost = next(node for node in added if _num_runs(node))
             added.remove(lost)
             nodes.remove_node(lost, allow_graceful=False)
+        elif verb == "behead":
+            nodes.head_node.kill_gcs_server()
         elif verb == "busy":
             answer = str(sum(map(_num_runs, added)))
         elif verb == "add":

@@ -19,7 +19,7 @@ from linewise import api
 from linewise.foundations.errors import ConfigError
 from linewise.foundations.stopping import StopRule
 from linewise.images import load
-from linewise.study import single, stop_times
+from linewise.study import alone, single, stop_times
 from linewise.study.config import make_config
 from linewise.study.executors import InProcess
 
@@ -56,7 +56,7 @@ def train(data: str | Path | tuple[np.ndarray, np.ndarray], out: Path, name: str
     along = {} if name in ("cnn", "bilstm") else {"read_along": 0.5}
     config = make_config(**{"models": [name], "epochs": 8, "budget": 5000, **along, **dials})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(single, "WorkerProcesses", lambda jobs, threads, hang_s: InProcess())
+        patch.setattr(alone, "WorkerProcesses", lambda jobs, threads, hang_s: InProcess())
         single.train_one(load(data if not isinstance(data, Path) else str(data)), config, 0, out)
     return out
 

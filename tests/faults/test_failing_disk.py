@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from linewise.study import single
+from linewise.study import alone
 from linewise.study.executors import InProcess
 from torture import disk
 from torture.calls import Counts
@@ -24,7 +24,7 @@ FOUND = {"study": ["openings.jsonl"], "tuned study": [".outcome"], "train": ["pl
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """All in this process."""
-    monkeypatch.setattr(single, "WorkerProcesses", lambda *arguments: InProcess())
+    monkeypatch.setattr(alone, "WorkerProcesses", lambda *arguments: InProcess())
 
 
 def chosen(scene: str, counts: Counts) -> list[Case]:

@@ -21,6 +21,8 @@ from linewise.images import ImageSet, SplitOptions, load
 from linewise.study.comparison import Events, run_study
 from linewise.study.config import make_config
 from linewise.study.executors import InProcess
+from linewise.study.heartbeat import Beat
+from linewise.study.single import resume, train_one
 
 DIALS: dict[str, Any] = {"models": ["linear"], "seeds": 1, "epochs": 1}
 
@@ -128,6 +130,26 @@ def test_a_study_that_is_moved_while_it_runs_is_told_as_that_and_goes_on_there(
     kept = StudyFolder.open(elsewhere).runs()
     assert [run.path.name for run in kept] == ["linear-0"]
     assert len(run_study(digits, config, elsewhere, InProcess()).runs()) == 3
+
+
+def test_a_run_that_is_moved_while_it_trains_is_told_as_that_and_goes_on_there(
+    digits: ImageSet, tmp_path: Path
+) -> None:
+    config, run, elsewhere = make_config(**{**DIALS, "epochs": 300}), tmp_path / "run", tmp_path / "elsewhere"
+
+    def look(beats: dict[str, Beat]) -> None:
+        if any(beat.step for beat in beats.values()):
+            move(run, elsewhere)
+
+    with pytest.raises(DiskError) as caught:
+        train_one(digits, config, 0, run, events=Events(progress=look))
+    assert str(caught.value) == (
+        f"{run}: it was moved or removed in the meantime: no checkpoint/plan.json there now\n"
+        f"  to mend:  move it back; linewise train --resume {run} goes on from its last checkpoint"
+    )
+    assert not run.exists()
+    elsewhere.rename(run)
+    assert len(resume(run).epochs()) == 300
 
 
 def move(study: Path, elsewhere: Path) -> None:

@@ -19,7 +19,7 @@ from linewise.foundations.errors import ConfigError
 from linewise.foundations.folder import StudyFolder
 from linewise.foundations.records import RunPlan
 from linewise.images import SplitOptions, load
-from linewise.study import comparison, lock, single
+from linewise.study import alone, comparison, lock, single
 from linewise.study.comparison import run_study
 from linewise.study.config import make_config, make_spec
 from linewise.study.executors import InProcess
@@ -160,7 +160,7 @@ def test_a_run_that_another_ended_between_the_look_and_the_lock_is_kept(
     config = make_config(models=["linear"], epochs=1, match="none")
     if verb == "resume":
         plan = RunPlan(study=make_spec(config, images.record, "").model_copy(update={"seeds": [0]}))
-        plan.save(single.plan_path(run))
+        plan.save(alone.plan_path(run))
 
     def other_first(path: Path) -> AbstractContextManager[None]:
         monkeypatch.undo()
@@ -173,4 +173,4 @@ def test_a_run_that_another_ended_between_the_look_and_the_lock_is_kept(
     with pytest.raises(ConfigError, match="has ended already" if verb == "resume" else "is there already"):
         single.resume(run) if verb == "resume" else single.train_one(images, config, 0, run)
     assert [(run / "model.safetensors").stat().st_mtime_ns] == kept
-    assert not single.plan_path(run).exists()
+    assert not alone.plan_path(run).exists()

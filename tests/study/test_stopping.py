@@ -14,7 +14,7 @@ from linewise.foundations.errors import ConfigError, DataError
 from linewise.foundations.stopping import StopRule
 from linewise.images import Chosen, ImageSet, SplitOptions, load
 from linewise.models.saved import Saved, load_model
-from linewise.study import single, stop_times
+from linewise.study import alone, single, stop_times
 from linewise.study.config import make_config
 from linewise.study.executors import InProcess
 from linewise.study.stop_times import time_reading
@@ -54,7 +54,7 @@ def digits() -> ImageSet:
 def trained(digits: ImageSet, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder, runs = tmp_path_factory.mktemp("runs"), {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(single, "WorkerProcesses", lambda jobs, threads, hang_s: InProcess())
+        patch.setattr(alone, "WorkerProcesses", lambda jobs, threads, hang_s: InProcess())
         for name in READERS:
             config = make_config(models=[name], epochs=6, budget=6000, read_along=0.5)
             runs[name] = folder / name

@@ -32,6 +32,7 @@ class Display:
         self.events = Events(
             self._planned, self._progress, self._ended, self._opened, self._warned,
             self.trials.planned, self.trials.trying, self.trials.tried, self.trials.chosen, self._compiling,
+            self.trials.elsewhere,
         )  # fmt: skip
         self.keys: list[str] = []
         self.beats: dict[str, Beat] = {}

@@ -54,6 +54,12 @@ class Trials:
         if self.live:
             self.live.update(self.table())
 
+    def elsewhere(self, trials: int) -> None:
+        self.say(
+            f"waiting for {count(trials, 'trial')} of other launchers (one that is silent for a minute is "
+            "taken over) …"
+        )
+
     def tried(self, label: str, trial: TrialRecord) -> None:
         self.found[label].append(trial)
         if self.live:

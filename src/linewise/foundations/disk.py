@@ -89,22 +89,32 @@ def staying(file: Path, then: str) -> Iterator[None]:
     except (OSError, LinewiseError) as error:
         if file.exists():
             raise
-        raise DiskError(
-            f"it was moved or removed in the meantime: no {file.name} there now",
-            where=str(file.parent),
-            mend=f"move it back; {then}",
-        ) from error
+        raise moved_error(file.parent, file.name, then) from error
+
+
+def moved_error(folder: Path, missing: str, then: str) -> DiskError:
+    """The error for a folder that is not where it was."""
+    return DiskError(
+        f"it was moved or removed in the meantime: no {missing} there now",
+        where=str(folder),
+        mend=f"move it back; {then}",
+    )
 
 
 def disk_error(error: OSError, folder: Path, then: str) -> DiskError:
     """The error for a person: what is needed, what is kept, what goes on."""
     file = error.filename2 or error.filename
     full = error.errno in FULL or error.errno is None
+    need = "see to the disk"
+    if error.errno == errno.EFBIG:
+        need = "raise the limit on the size of files (`ulimit -f`), or take a file system that holds larger ones"
+    elif full:
+        need = "make room"
     return DiskError(
-        _why(error) + (_free(folder) if full else ""),
+        _why(error) + (_free(folder) if full and error.errno != errno.EFBIG else ""),
         where=file if isinstance(file, str) else str(folder),
         expected="" if full else "a disk that can be read and written by you",
-        mend=f"{'make room' if full else 'see to the disk'}; {then}",
+        mend=f"{need}; {then}",
     )
 
 

@@ -26,6 +26,7 @@ class Events:
         trying: where trials are, by `<label>-trial-<number>`.
         tried: a network's label, and its trial that ended.
         chosen: a network whose settings are decided.
+        elsewhere: how many trials other launchers have at work, where this one has to wait for them.
     """
 
     planned: Callable[[StudySpec, list[str]], None] = lambda spec, missing: None
@@ -38,6 +39,7 @@ class Events:
     tried: Callable[[str, TrialRecord], None] = lambda label, trial: None
     chosen: Callable[[NetworkTuning], None] = lambda network: None
     compiling: Callable[[], None] = lambda: None
+    elsewhere: Callable[[int], None] = lambda trials: None
 
 
 def both(first: Events, second: Events) -> Events:

@@ -20,6 +20,7 @@ from linewise.foundations.records import RunPlan
 from linewise.foundations.scratch import scratch
 from linewise.images import ImageSet
 from linewise.images.batches import Batches
+from linewise.study.alone import make_job, plan_path
 from linewise.study.along import ghost
 from linewise.study.compiling import compile_kernels
 from linewise.study.config import CompareConfig, make_spec
@@ -34,8 +35,6 @@ from linewise.study.single import (
     check_stopped,
     held,
     images_again,
-    make_job,
-    plan_path,
     run_path,
     with_given,
 )

@@ -7,21 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from linewise.foundations.disk import error_for, watched
+from linewise.foundations.disk import watched
 from linewise.foundations.errors import ConfigError, DataError
 from linewise.foundations.folder import Run
 from linewise.foundations.records import DataRecord, RunPlan
-from linewise.foundations.scratch import scratch
 from linewise.images import ImageOptions, ImageSet, SplitOptions, load
-from linewise.study.compiling import compile_kernels
+from linewise.study.alone import do_planned, plan_path
 from linewise.study.config import CompareConfig, make_config, make_spec
 from linewise.study.events import Events
-from linewise.study.executors import WorkerProcesses
-from linewise.study.heartbeat import Listener
-from linewise.study.job import Job, run_job, share
 from linewise.study.keeping import CHECKPOINT
 from linewise.study.lock import hold
-from linewise.study.storage import sweep_replaced, write_retries
+from linewise.study.storage import sweep_replaced
 from linewise.study.watch import HANG_S
 from linewise.training.keeping import EVERY_S
 
@@ -69,7 +65,7 @@ def begin(
     with held(path):
         check_new(path)  # another may have come and gone before the lock was held
         plan.save(plan_path(path))
-        return _do(path, plan, images, events, checkpoint_s, hang_s)
+        return do_planned(path, plan, images, events, checkpoint_s, hang_s)
 
 
 def check_new(path: Path) -> None:
@@ -139,7 +135,7 @@ def resume(
         check_stopped(path)  # another may have ended it before the lock was held
         plan = with_given(RunPlan.load(plan_path(path)), threads, device)
         images = images_again(plan.study.data, path, data_dir, events)
-        return _do(path, plan, images, events, checkpoint_s, hang_s)
+        return do_planned(path, plan, images, events, checkpoint_s, hang_s)
 
 
 def check_stopped(path: Path) -> None:
@@ -184,10 +180,6 @@ def _is_shell(path: Path) -> bool:
     return all(file.name.startswith(".") for file in (path / CHECKPOINT).iterdir())
 
 
-def plan_path(path: Path) -> Path:
-    return path / CHECKPOINT / "plan.json"
-
-
 def images_again(data: DataRecord, path: Path, data_dir: Path | None, events: Events) -> ImageSet:
     """The images of a run, as they were asked for.
 
@@ -216,67 +208,6 @@ def images_again(data: DataRecord, path: Path, data_dir: Path | None, events: Ev
     for warning in images.warnings:
         events.warned(warning)
     return images
-
-
-def make_job(
-    path: Path, plan: RunPlan, images: ImageSet, workplace: Path, checkpoint_s: float, ranks: int = 1
-) -> Job:
-    """The job of a run, its images in the workplace."""
-    spec = plan.study
-    return Job(
-        spec.models[0],
-        spec.seeds[0],
-        spec.recipe,
-        spec.data,
-        share(images.train, workplace, "train"),
-        share(images.validation, workplace, "validation"),
-        spec.threads,
-        path,
-        workplace / "beat.json",
-        device=spec.device,
-        checkpoint_s=checkpoint_s,
-        origin=plan.origin,
-        ranks=ranks,
-    )
-
-
-def _do(path: Path, plan: RunPlan, images: ImageSet, events: Events, checkpoint_s: float, hang_s: float) -> Run:
-    """Train in a worker process; the run's lock is held.
-
-    Raises:
-        ConfigError: the run failed. DiskError: the disk is full or fails.
-    """
-    with watched(path, f"then linewise train --resume {path}"):
-        return _train(path, plan, images, events, checkpoint_s, hang_s)
-
-
-def _train(path: Path, plan: RunPlan, images: ImageSet, events: Events, checkpoint_s: float, hang_s: float) -> Run:
-    failures, causes = list[str](), list[str]()
-    spec = plan.study
-    with scratch() as folder:
-        job = make_job(path, plan, images, folder, checkpoint_s)
-        compile_kernels(spec.models, spec.data, events)
-        events.planned(spec, [job.key])
-        listener = Listener({job.key: job.heartbeat}, events)
-
-        def again(job: Job, cause: str) -> None:
-            causes.append(cause)
-            events.warned(f"{job.key}: {cause}; tried again")
-
-        def end(job: Job, failure: str) -> None:
-            failures.extend([failure] if failure else [])
-            listener.listen(job.key)
-            events.ended(job.key, failure)
-
-        with WorkerProcesses(1, spec.threads, hang_s) as executor:
-            executor.run(run_job, [job], end, listener.listen, again)
-    if failures:
-        raise error_for(failures[0])(
-            f"the run failed: {failures[0]}", where=str(path), mend=f"linewise train --resume {path} tries again"
-        )
-    if causes:
-        write_retries(path, causes)
-    return Run.open(path)
 
 
 def run_path(data: str, model: str, seed: int) -> Path:

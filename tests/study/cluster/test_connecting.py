@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from conftest import Said
 from linewise.api import comparing
 from linewise.foundations.errors import ConfigError
 from linewise.study.cluster import connecting
+from linewise.study.cluster import nodes as nodes_module
+from linewise.study.cluster.nodes import Nodes
 from linewise.study.cluster.place import Place, parse_place
 from linewise.study.dials import CompareConfig
 from postgres import free_port
@@ -105,4 +108,31 @@ def test_options_that_contradict_it(linewise: Run) -> None:
         comparing._executor(CompareConfig(models=["lstm"], device="cuda"), None, "ray", 300)
     assert str(caught.value) == (
         "--on ray: --device cuda, and a cluster computes on processors\n  to mend:  leave one of the two out"
+    )
+
+
+def test_a_head_may_be_silent_for_a_while_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nodes_module, "LOOK_S", 0.0)
+    monkeypatch.setattr(Nodes, "room", lambda self: 1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        place = parse_place(f"127.0.0.1:{server.getsockname()[1]}")
+        nodes = Nodes(1, place)
+        nodes.watch()
+    nodes.watch()
+    monkeypatch.setattr(nodes_module, "HEADLESS_S", 0.0)
+    with pytest.raises(ConfigError) as caught:
+        nodes.watch()
+    assert str(caught.value) == (
+        f"--on {place.text}: the head of the cluster does not answer any more (Connection refused)\n"
+        "  to mend:  begin it anew, and its nodes; what has ended is kept, and the same command goes on"
+    )
+
+
+def test_only_what_tells_of_the_connection_is_told_as_its_loss() -> None:
+    place = parse_place("ray://127.0.0.1:10001")
+    assert connecting.loss(place, OSError(28, "No space left on device")) is None
+    assert connecting.loss(place, KeyboardInterrupt()) is None
+    assert str(connecting.loss(place, ConnectionError("gone\nfor good"))) == (
+        "--on ray://127.0.0.1:10001: the connection was lost (gone)\n"
+        "  to mend:  see that the cluster is there; what has ended is kept, and the same command goes on"
     )

@@ -106,7 +106,7 @@ def test_a_node_that_is_killed_changes_nothing(
 
 
 def start(
-    out: Path, cluster: clusters.Cluster, home: Path | None = None, outside: bool = False
+    out: Path, cluster: clusters.Cluster, home: Path | None = None, outside: bool = False, seeds: int = 2
 ) -> subprocess.Popen[bytes]:
     """`linewise compare` with the dials above.
 
@@ -130,7 +130,7 @@ def start(
         "--epochs",
         "24",
         "--seeds",
-        "2",
+        str(seeds),
     ]
     options += ["--augment", "shift=1", "--no-report", "--checkpoint-every", "0"]
     options += ["--on", cluster.outside if outside else cluster.address]
@@ -229,3 +229,25 @@ def test_a_launcher_that_is_killed_leaves_nothing_running_and_goes_on(
     with on(cluster) as executor:
         again = run_study(digits, make_config(**DIALS), out, executor)
     assert bits(again) == undisturbed
+
+
+@pytest.mark.long  # half a minute until a head is given up, one or two where that shows in a call over ray://
+@pytest.mark.parametrize("outside", [False, True])
+def test_a_head_that_is_lost_is_said_and_what_came_back_is_kept(
+    digits: ImageSet, undisturbed: dict[str, bytes], tmp_path: Path, outside: bool
+) -> None:
+    out = tmp_path / "s"
+    with clusters.cluster() as own:
+        launcher = start(out, own, outside=outside, seeds=200)
+        clusters.wait_for(lambda: bool(list(out.glob("runs/[!.]*/run.json"))), 120)
+        own.kill_head()
+        _, said = launcher.communicate(timeout=180)
+    assert launcher.returncode == 2, said
+    place = own.outside if outside else own.address
+    found = "the connection was lost (" if outside else "the head of the cluster does not answer any more ("
+    assert f"error: --on {place}: {found}".encode() in said
+    assert said.rstrip().endswith(b"what has ended is kept, and the same command goes on")
+    assert b"Traceback" not in said
+    kept = {f"{path.parent.name}/{path.name}": path for path in out.glob("runs/[!.]*/model.safetensors")}
+    assert set(kept) & set(undisturbed)
+    assert all(kept[name].read_bytes() == undisturbed[name] for name in set(kept) & set(undisturbed))

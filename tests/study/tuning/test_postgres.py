@@ -81,8 +81,13 @@ def test_a_killed_launcher_s_trial_is_tried_again_by_another(
     states = Counter(t.state for found in trials(empty).values() for t in found)
     assert (states[COMPLETE], states[RUNNING]) == (2, 1)
     monkeypatch.setattr(ledger_module, "GRACE_S", 1.0)
-    record = run_tuning(digits, make_config(**launchers.DIALS), tmp_path / "b", InProcess(), storage=empty)
+    waited_for: list[int] = []
+    record = run_tuning(
+        digits, make_config(**launchers.DIALS), tmp_path / "b", InProcess(), storage=empty,
+        events=Events(elsewhere=waited_for.append),
+    )  # fmt: skip
     assert launchers.ends(record) == undisturbed
+    assert waited_for == [1]
     for found in trials(empty).values():
         assert [t.number for t in found] == list(range(launchers.TRIALS))
         assert {t.state for t in found} == {COMPLETE}

@@ -73,9 +73,26 @@ def connect(place: Place, cores: int) -> bool:
     return True
 
 
+def loss(place: Place, error: BaseException) -> ConfigError | None:
+    """What to say where an error tells that the connection was lost; None where it tells of something else."""
+    import grpc
+
+    if not isinstance(error, grpc.RpcError | ConnectionError):
+        return None
+    details = error.details() if isinstance(error, grpc.Call) else error
+    return ConfigError(
+        f"the connection was lost ({str(details).strip().splitlines()[0]})",
+        where=f"--on {place.text}",
+        mend="see that the cluster is there; what has ended is kept, and the same command goes on",
+    )
+
+
 def _quiet_ray(place: Place) -> Any:
     """Ray, which tells nobody that it is used, and says nothing that is not asked for."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ["RAY_ENABLE_AUTO_CONNECT"] = (
+        "0"  # where a connection was lost, a call would make another, to anywhere
+    )
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else a FutureWarning
     if not place.host:
         os.environ.setdefault("RAY_worker_niceness", "0")  # as worker processes have it, not 15

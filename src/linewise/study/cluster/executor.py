@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, final
 
-from linewise.study.cluster.connecting import connect
+from linewise.study.cluster.connecting import connect, loss
 from linewise.study.cluster.nodes import Nodes
 from linewise.study.cluster.place import Place
 from linewise.study.cluster.signals import Noted, undisturbed
@@ -35,11 +35,11 @@ class RayTasks(Executor):
 
     def __init__(self, place: Place, threads: int, most: int | None = None, hang_s: float = HANG_S) -> None:
         self.place, self.threads, self.most, self.hang_s = place, threads, most, hang_s
-        self._connected = self._own = False
+        self._connected = self._own = self._lost = False
         self._post: Any = None
         self._store: Any = None
         self._preparing: list[Any] = []
-        self._nodes = Nodes(threads, f"--on {place.text}")
+        self._nodes = Nodes(threads, place)
 
     @property
     def width(self) -> int:  # type: ignore[override]
@@ -60,14 +60,15 @@ class RayTasks(Executor):
         import ray
 
         with undisturbed():
-            for reference in self._preparing:
-                ray.cancel(reference, force=at_once)
-            if self._post is not None:
-                ray.kill(self._post)
+            if not self._lost:
+                for reference in self._preparing:
+                    ray.cancel(reference, force=at_once)
+                if self._post is not None:
+                    ray.kill(self._post)
             self._preparing, self._post, self._store = [], None, None
             if self._own:
                 ray.shutdown()
-        self._connected = self._own = False
+        self._connected = self._own = self._lost = False
 
     def _connect(self) -> None:
         if not self._connected:
@@ -130,7 +131,10 @@ class RayTasks(Executor):
             tasks.dismiss(GRACE_S, lambda: bool(noted.signum))
             on_poll()
             raise
-        except BaseException:
+        except BaseException as error:
+            if lost := loss(self.place, error):
+                self._lost = True
+                raise lost from None
             tasks.dismiss(0)
             raise
 

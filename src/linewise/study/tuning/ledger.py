@@ -77,6 +77,10 @@ class Ledger:
         waiting = [n for n in unended if n in generation and places[n].state == self.states.WAITING]
         return waiting, [_record(place, self.plan) for place in places[: generation.start]]
 
+    def running(self) -> int:
+        """How many trials somebody has at work."""
+        return sum(place.state == self.states.RUNNING for place in self._places())
+
     def take(self, number: int, settings: dict[str, float], space: list[Dial]) -> bool:
         """Take a place for a trial with these settings; False where another launcher was first."""
         place = self._places()[number]

@@ -93,6 +93,7 @@ class Search:
         torch.set_flush_denormal(False)  # which training in this process turns on: choices are to be the same
         ended = {label: len(network.ledger.ended()) for label, network in self.networks.items()}
         self.events.tuning(self.plan, ended)
+        waiting = False
         try:
             with Pulse(ledgers):
                 while not self.all_ended():
@@ -103,7 +104,10 @@ class Search:
                         self.work(executor, jobs)
                         self.write()
                     else:  # other launchers have the rest
+                        if not waiting:
+                            self.events.elsewhere(sum(ledger.running() for ledger in ledgers))
                         time.sleep(POLL_S)
+                    waiting = not jobs
         finally:
             for ledger in ledgers:
                 ledger.give_back()
