@@ -80,12 +80,20 @@ def test_a_killed_launcher_s_trial_is_tried_again_by_another(
     launchers.kill(launcher)
     states = Counter(t.state for found in trials(empty).values() for t in found)
     assert (states[COMPLETE], states[RUNNING]) == (2, 1)
-    monkeypatch.setattr(ledger_module, "GRACE_S", 1.0)
     waited_for: list[int] = []
+
+    def wait(trials: int) -> None:
+        waited_for.append(trials)
+        monkeypatch.setattr(ledger_module, "GRACE_S", 0.0)  # nobody is waited for any longer
+
     record = run_tuning(
-        digits, make_config(**launchers.DIALS), tmp_path / "b", InProcess(), storage=empty,
-        events=Events(elsewhere=waited_for.append),
-    )  # fmt: skip
+        digits,
+        make_config(**launchers.DIALS),
+        tmp_path / "b",
+        InProcess(),
+        storage=empty,
+        events=Events(elsewhere=wait),
+    )
     assert launchers.ends(record) == undisturbed
     assert waited_for == [1]
     for found in trials(empty).values():
