@@ -29,7 +29,9 @@ def test_told_after_the_table_is_gone(
         monkeypatch.setattr(place, name, stop)
     said = linewise(command, "digits", "--out", tmp_path / "out")
     assert "interrupted" in said.err
-    assert ("interrupted before it began; nothing was written\n" in said.err) == (command == "train")
+    assert ("interrupted before it began, or its folder was moved; nothing was written here\n" in said.err) == (
+        command == "train"
+    )
     assert len(closed) == 1
     assert "interrupted" not in closed[0]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Callable
@@ -90,6 +91,19 @@ def test_places_that_cannot_be_written(trained: Path, linewise: Callable, tmp_pa
     assert said.code == 2
     assert "cannot be written" in said.err
     assert linewise("export", tmp_path / "nothing").code == 3
+
+
+def test_a_full_disk_is_told_as_one(
+    trained: Path, linewise: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(exporting, "replace_file", full)
+    said = linewise("export", trained, "--out", tmp_path / "m.onnx")
+    assert said.code == 4
+    assert f"error: {tmp_path / 'm.onnx'}: No space left on device (" in said.err
+    assert said.err.endswith(" MB are free)\n  to mend:  make room; then the same command again\n")
 
 
 def test_a_mismatch_refuses_the_file(trained: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

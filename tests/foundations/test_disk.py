@@ -23,7 +23,6 @@ def test_a_limit_on_the_size_of_files_is_told_as_one(tmp_path: Path) -> None:
     command = ["sh", "-c", 'ulimit -f 16; exec "$@"', "sh", sys.executable, "-c", WRITE, str(file)]
     said = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path)
     assert said.stdout == (
-        f"{tmp_path}: File too large\n"
-        "  to mend:  raise the limit on the size of files (`ulimit -f`), or take a file system that holds larger ones; "
-        "the same command goes on\n"
+        f"{tmp_path}: File too large for the limit on the size of files (`ulimit -f`), or for its file system\n"
+        "  to mend:  raise it, or take another disk; the same command goes on\n"
     ), said.stderr

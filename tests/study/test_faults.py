@@ -20,7 +20,7 @@ from linewise.foundations.folder import StudyFolder
 from linewise.images import ImageSet, SplitOptions, load
 from linewise.study.comparison import Events, run_study
 from linewise.study.config import make_config
-from linewise.study.executors import InProcess
+from linewise.study.executors import InProcess, WorkerProcesses
 from linewise.study.heartbeat import Beat
 from linewise.study.single import resume, train_one
 
@@ -130,6 +130,22 @@ def test_a_study_that_is_moved_while_it_runs_is_told_as_that_and_goes_on_there(
     kept = StudyFolder.open(elsewhere).runs()
     assert [run.path.name for run in kept] == ["linear-0"]
     assert len(run_study(digits, config, elsewhere, InProcess()).runs()) == 3
+
+
+def test_a_study_that_is_moved_while_runs_are_trained_is_not_made_anew(digits: ImageSet, tmp_path: Path) -> None:
+    config, study, elsewhere = make_config(**{**DIALS, "epochs": 1000}), tmp_path / "s", tmp_path / "elsewhere"
+
+    def look(beats: dict[str, Beat]) -> None:
+        if any(beat.step for beat in beats.values()):
+            move(study, elsewhere)
+
+    with (
+        pytest.raises(DiskError, match="it was moved or removed in the meantime"),
+        WorkerProcesses(1, 1) as executor,
+    ):
+        run_study(digits, config, study, executor, events=Events(progress=look), checkpoint_s=0.2)
+    assert not study.exists()
+    assert (elsewhere / "study.json").is_file()
 
 
 def test_a_run_that_is_moved_while_it_trains_is_told_as_that_and_goes_on_there(

@@ -422,6 +422,25 @@ def test_a_full_disk_leaves_the_one_before_intact_and_training_goes_on(
         assert not list(folder.glob(".*"))
 
 
+def test_a_folder_that_was_moved_is_not_made_anew(tmp_path: Path) -> None:
+    folder, warned = tmp_path / "run" / "checkpoint", []
+    keeper, _ = keep(folder, 0.0, warned=warned.append)
+    step_taken, elsewhere = keeper.step_taken, tmp_path / "elsewhere"
+
+    def taken() -> float:
+        if (folder / "000002.json").exists() and not elsewhere.exists():
+            folder.parent.rename(elsewhere)
+        return step_taken()
+
+    keeper.step_taken = taken
+    net, outcome = go("gru", keeper)
+    assert not folder.parent.exists()
+    assert [
+        f"no checkpoint could be written in {folder} (No such file or directory)" in text for text in warned
+    ] == [True]
+    assert bits(net, outcome) == undisturbed("gru")
+
+
 def files_os() -> Any:
     from linewise.foundations import atomic
 

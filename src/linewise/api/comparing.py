@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from linewise.api.folders import fresh_folder, require
 from linewise.api.study import Study
+from linewise.foundations.disk import staying
 from linewise.foundations.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -95,9 +96,10 @@ def compare(
                 image_set, config, path, executor, command=command, events=heard, storage=storage,
                 seeds_at_once=seeds_at_once, checkpoint_s=checkpoint_s,
             )  # fmt: skip
-    study = Study(path)
-    if report and not study.report_is_current:
-        study.report()
+    with staying(path / "study.json", f"the same command with --out {path} writes the report"):
+        study = Study(path)
+        if report and not study.report_is_current:
+            study.report()
     return study
 
 

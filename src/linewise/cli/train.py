@@ -198,7 +198,7 @@ def telling_how_to_resume(run: Path | None) -> Iterator[None]:
         if run is None or (run / "checkpoint" / "plan.json").is_file():
             typer.echo(f"interrupted; it goes on with: linewise train --resume {run or 'RUN'}", err=True)
         elif not (run / "run.json").is_file():
-            typer.echo("interrupted before it began; nothing was written", err=True)
+            typer.echo("interrupted before it began, or its folder was moved; nothing was written here", err=True)
         raise
 
 

@@ -16,6 +16,7 @@ from linewise.export.parity import TOLERANCE, Parity, compare
 from linewise.export.pictures import Pictures, pictures
 from linewise.export.wire import outline
 from linewise.foundations.atomic import replace_file
+from linewise.foundations.disk import FULL, disk_error
 from linewise.foundations.errors import ConfigError, LinewiseError, unknown_name
 from linewise.foundations.records import Record, RunRecord
 from linewise.foundations.version import version
@@ -98,7 +99,8 @@ def export_run(
 
     Raises:
         SavedModelError: the run cannot be loaded. ConfigError: it has no such form, a package is missing, or the
-            file cannot be written. LinewiseError: it does not answer as torch does; nothing is written.
+            file cannot be written. DiskError: the disk is full. LinewiseError: it does not answer as torch does;
+            nothing is written.
     """
     began = time.perf_counter()
     if form not in FORMS:
@@ -115,6 +117,8 @@ def export_run(
         with replace_file(path) as file:
             file.write(checked.data)
     except OSError as error:
+        if error.errno in FULL:
+            raise disk_error(error, path.parent, "then the same command again") from None
         raise ConfigError(f"cannot be written ({error.strerror})", where=str(path)) from None
     session, parity = checked.model.session, checked.parity
     return Exported(

@@ -51,7 +51,22 @@ def in_words(error: OSError) -> str:
 
 
 def _why(error: OSError) -> str:
+    if _is_limit(error):
+        return (
+            f"{os.strerror(errno.EFBIG)} for the limit on the size of files (`ulimit -f`), or for its file system"
+        )
     return error.strerror or f"{os.strerror(errno.ENOSPC)}, or the disk fails"  # NumPy does not say which
+
+
+def _is_limit(error: OSError) -> bool:
+    """Whether a limit stands in the way; where NumPy does not say what does, whether there is one."""
+    if error.errno is not None:
+        return error.errno == errno.EFBIG
+    with suppress(ImportError):  # as on Windows
+        import resource
+
+        return resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY
+    return False
 
 
 @contextmanager
@@ -92,6 +107,30 @@ def staying(file: Path, then: str) -> Iterator[None]:
         raise moved_error(file.parent, file.name, then) from error
 
 
+@final
+class Whereabouts:
+    """Whether a folder is where it was, while others write in it: they would make it anew, without what it held.
+
+    Args:
+        files: of the folder; one of them is there as long as it is.
+        then: what to do when it is back.
+    """
+
+    def __init__(self, files: tuple[Path, ...], then: str) -> None:
+        self.files, self.then, self.missed = files, then, 0
+
+    def look(self) -> None:
+        """Several times a second.
+
+        Raises:
+            DiskError: it is not; once may be the moment in which one takes the other's place.
+        """
+        self.missed = 0 if any(file.is_file() for file in self.files) else self.missed + 1
+        if self.missed > 1:
+            folder = Path(os.path.commonpath([file.parent for file in self.files]))
+            raise moved_error(folder, str(self.files[0].relative_to(folder)), self.then)
+
+
 def moved_error(folder: Path, missing: str, then: str) -> DiskError:
     """The error for a folder that is not where it was."""
     return DiskError(
@@ -105,13 +144,10 @@ def disk_error(error: OSError, folder: Path, then: str) -> DiskError:
     """The error for a person: what is needed, what is kept, what goes on."""
     file = error.filename2 or error.filename
     full = error.errno in FULL or error.errno is None
-    need = "see to the disk"
-    if error.errno == errno.EFBIG:
-        need = "raise the limit on the size of files (`ulimit -f`), or take a file system that holds larger ones"
-    elif full:
-        need = "make room"
+    limited = _is_limit(error)
+    need = "raise it, or take another disk" if limited else "make room" if full else "see to the disk"
     return DiskError(
-        _why(error) + (_free(folder) if full and error.errno != errno.EFBIG else ""),
+        _why(error) + (_free(folder) if full and not limited else ""),
         where=file if isinstance(file, str) else str(folder),
         expected="" if full else "a disk that can be read and written by you",
         mend=f"{need}; {then}",

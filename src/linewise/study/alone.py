@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from linewise.foundations.disk import error_for, moved_error, watched
+from linewise.foundations.disk import Whereabouts, error_for, watched
 from linewise.foundations.folder import Run
 from linewise.foundations.records import RunPlan
 from linewise.foundations.scratch import scratch
@@ -75,7 +75,10 @@ def _train(path: Path, plan: RunPlan, images: ImageSet, events: Events, checkpoi
             listener.listen(job.key)
             events.ended(job.key, failure)
 
-        watch = _Whereabouts(path)
+        watch = Whereabouts(
+            (plan_path(path), path / "run.json"),
+            f"linewise train --resume {path} goes on from its last checkpoint",
+        )
 
         def look() -> None:
             listener.listen()
@@ -90,25 +93,3 @@ def _train(path: Path, plan: RunPlan, images: ImageSet, events: Events, checkpoi
     if causes:
         write_retries(path, causes)
     return Run.open(path)
-
-
-class _Whereabouts:
-    """Whether a run's folder is where it was: if not, a worker would make it anew, without what it held."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.missed = path, 0
-
-    def look(self) -> None:
-        """Several times a second.
-
-        Raises:
-            DiskError: it is not; once may be the moment in which the finished run takes its place.
-        """
-        there = plan_path(self.path).is_file() or (self.path / "run.json").is_file()
-        self.missed = 0 if there else self.missed + 1
-        if self.missed > 1:
-            raise moved_error(
-                self.path,
-                f"{CHECKPOINT}/plan.json",
-                f"linewise train --resume {self.path} goes on from its last checkpoint",
-            )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from linewise.foundations.disk import error_for, staying, watched
+from linewise.foundations.disk import Whereabouts, error_for, staying, watched
 from linewise.foundations.errors import ConfigError
 from linewise.foundations.folder import Run, StudyFolder
 from linewise.foundations.records import Opening, StudySpec
@@ -18,7 +20,7 @@ from linewise.study import heartbeat
 from linewise.study.along import film, unmoved_by_read_along
 from linewise.study.compiling import compile_kernels
 from linewise.study.config import CompareConfig, make_spec
-from linewise.study.events import Events
+from linewise.study.events import Events, both
 from linewise.study.examination import Examination, Timing, choose_pictures, examine, thumbnails, time_study
 from linewise.study.executors import Executor
 from linewise.study.heartbeat import Listener
@@ -62,7 +64,7 @@ def run_study(
         ConfigError: the folder holds something else or another study, is in use, or cannot be written.
         DiskError: the disk is full or fails; what is finished is kept.
     """
-    events = events or Events()
+    events = _in_view(path, events or Events())
     if seeds_at_once < 1:
         raise ConfigError(f"{seeds_at_once}", where="--seeds-at-once", expected="a number from 1")
     spec = reconcile(path, make_spec(config, images.record, command))
@@ -89,7 +91,7 @@ def run_tuning(
 ) -> TuningRecord:
     """The tuning of a study alone: no final run, and the test set stays sealed. `run_study` with the same
     configuration and folder goes on with it. Arguments and errors are those of `run_study`."""
-    events = events or Events()
+    events = _in_view(path, events or Events())
     wanted = make_spec(config, images.record, command)
     if wanted.tuning is None:
         raise ConfigError("no number of trials", where="--trials", expected="a number, such as 20")
@@ -104,6 +106,22 @@ def run_tuning(
     with watched(path, GOES_ON.format(path)), _begun(path, spec, events) as (spec, folder, workplace):
         compile_kernels(spec.models, spec.data, events)
         return tune(folder, spec, images, executor, workplace, events, storage=storage)
+
+
+def _in_view(path: Path, events: Events) -> Events:
+    """Events that look, whenever it is told where runs and trials are, whether the study is where it was."""
+    watch = Whereabouts((StudyFolder(path).spec_path,), GOES_ON.format(path))
+    return both(events, Events(progress=lambda beats: watch.look(), trying=lambda beats: watch.look()))
+
+
+def _stay(folder: StudyFolder) -> None:
+    """What fails because the study was moved is not written down as a failure.
+
+    Raises:
+        FileNotFoundError: it was, which is told by `staying`.
+    """
+    if not folder.spec_path.exists():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder.spec_path))
 
 
 def _check_storage(spec: StudySpec, storage: str | None, path: Path) -> None:
@@ -187,6 +205,7 @@ def _train(
 
     def end_one(job: Job, failure: str) -> None:
         if failure:
+            _stay(folder)
             now = datetime.now(UTC).isoformat(timespec="seconds")
             write_failed(folder, job.record(status="failed", reason=failure, started=now))
         elif job.key in causes:
@@ -194,6 +213,7 @@ def _train(
         listener.listen(job.key)
         events.ended(job.key, failure)
 
+    (folder.path / "runs").mkdir(exist_ok=True)  # workers make none: the study may have been moved
     groups = grouped(jobs, seeds_at_once, events.warned)
     executor.run(run_group, groups, end, listener.listen, again)
 

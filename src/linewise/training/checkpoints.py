@@ -6,8 +6,10 @@ the checksum of the tensors and one of itself. The newest two are kept.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal, final
@@ -72,14 +74,20 @@ class Checkpoints:
     def __init__(self, folder: Path, run: str, environment: Environment, started: str) -> None:
         self.folder, self.run, self.environment, self.started = folder, run, environment, started
         self.changed: list[str] = []
+        self._made = False
 
     def save(self, state: State) -> None:
-        """Write one more, then remove all but the newest two.
+        """Write one more, then remove all but the newest two. A folder that is not there any more, because it was
+        moved, is not made anew.
 
         Raises:
             OSError: it cannot be written; those before it are intact.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        if self._made and not self.folder.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.folder))
+        for folder in (self.folder.parent, self.folder):  # not those above: they are of a study
+            folder.mkdir(exist_ok=True)
+        self._made = True
         name = f"{max(self._numbers(), default=0) + 1:06d}"
         payload = save_tensors({name: t.cpu().contiguous() for name, t in state.tensors().items()})
         card = Card(

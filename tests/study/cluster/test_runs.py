@@ -26,7 +26,7 @@ from linewise.study.cluster.place import parse_place
 from linewise.study.comparison import run_study
 from linewise.study.config import make_config
 from linewise.study.events import Events
-from linewise.study.executors import WorkerProcesses, load_parts
+from linewise.study.executors import GRACE_S, WorkerProcesses, load_parts
 from linewise.study.watch import Retries
 
 EPOCHS = 24
@@ -149,8 +149,10 @@ def test_a_launcher_outside_that_is_stopped_goes_on_as_a_node_to_the_same_bits(
     first = start(out, cluster, tmp_path / "home", outside=True)
     clusters.wait_for(lambda: bool(clusters.checkpoints(out)) or first.poll() is not None, 180)
     first.send_signal(signal.SIGTERM)
+    asked = time.monotonic()
     _, said = first.communicate(timeout=90)
     assert first.returncode == 143, said
+    assert time.monotonic() - asked < GRACE_S, "the tasks heard of it, and were not ended by force"
     assert b" not finished, up to a checkpoint" in said
     clusters.wait_for(lambda: not cluster.num_busy(), 10)
     left = clusters.checkpoints(out)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
+import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy.exc import OperationalError
 
 from linewise.foundations.errors import ConfigError, DataError
 from linewise.study.tuning.storage import (
@@ -116,3 +120,24 @@ def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_public_name_has_no_user_and_no_password() -> None:
     assert public_name("postgresql://me:p%40ss@db:5432/t?password=x") == "postgresql://db:5432/t"
     assert public_name("sqlite:////data/t.db") == "sqlite:////data/t.db"
+
+
+@pytest.mark.parametrize(
+    ("told", "tries"), [("table studies already exists", 2), ("unable to open database file", 1)]
+)
+def test_two_that_make_the_tables_at_once_get_in_each_other_s_way_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str, tries: int
+) -> None:
+    """What another launcher made in the meantime is used; a database that cannot be opened is told at once."""
+    tried, real = [], optuna.storages.RDBStorage
+
+    def first(*arguments: Any, **named: Any) -> Any:
+        tried.append(arguments)
+        if len(tried) == 1:
+            raise OperationalError("CREATE TABLE studies", {}, Exception(told))
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(optuna.storages, "RDBStorage", first)
+    with contextlib.suppress(ConfigError):
+        reach(f"sqlite:///{tmp_path / 't.db'}")
+    assert len(tried) == tries

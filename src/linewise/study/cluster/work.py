@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import signal
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -77,6 +79,7 @@ def carry_out(function: Callable[[Any], None], parcel: Parcel, post: Any) -> Out
         for path in (*bag.makes, *bag.beats):
             place(path).parent.mkdir(parents=True, exist_ok=True)
         beats, checkpoints = ({path: place(path) for path in paths} for paths in (bag.beats, bag.checkpoints))
+        hear_cancelling()
         try:
             with Courier(post, parcel.token, beats, checkpoints), STOP.heeded():
                 function(moved(parcel.job, place))
@@ -91,6 +94,13 @@ def carry_out(function: Callable[[Any], None], parcel: Parcel, post: Any) -> Out
             made={path: content for path, content in made.items() if content is not None},
             changed={path: content for path, content in changed.items() if content},
         )
+
+
+def hear_cancelling() -> None:
+    """Ray cancels a task by what Ctrl-C sends, which its workers pass over where Ray was begun by something that
+    does: nohup, or a script's background."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @lru_cache

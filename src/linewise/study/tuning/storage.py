@@ -181,11 +181,10 @@ def _open_database(url: str) -> Any:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return optuna.storages.RDBStorage(text, engine_kwargs=options)
-        except exc.OperationalError:
-            raise
-        except (exc.SQLAlchemyError, optuna.exceptions.StorageInternalError):
+        except (exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
             # Two launchers that make the tables at the same moment get in each other's way once.
-            if attempt == ATTEMPTS:
+            unreachable = isinstance(error, exc.OperationalError) and "already exists" not in str(error)
+            if unreachable or attempt == ATTEMPTS:
                 raise
             time.sleep(0.2 * attempt)
     raise AssertionError("not reached")
