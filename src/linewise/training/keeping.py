@@ -170,7 +170,8 @@ class Diligent(Keeper):
             self.checkpoints.save(self._state)
         except OSError as error:
             if stopping or not self._failed:
-                then = "" if stopping else ", and training goes on: make room, it is tried again"
+                mend = "move the folder back" if isinstance(error, FileNotFoundError) else "make room"
+                then = "" if stopping else f", and training goes on: {mend}, it is tried again"
                 self.warned(
                     f"no checkpoint could be written in {self.checkpoints.folder} ({error.strerror}); "
                     f"the one before is intact{then}"
